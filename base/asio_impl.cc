@@ -1,0 +1,2 @@
+// Asio's non-template parts, compiled once.
+#include <asio/impl/src.hpp>
