@@ -1,0 +1,34 @@
+// The one table of messages. A new message is one row here and a struct with VORTEX_FIELDS in net/messages/.
+#pragma once
+
+#include "base/limits.h"
+#include "net/method.h"
+
+namespace vortex::net {
+
+// clang-format off
+// Rows in the order of their numbers. A number belongs to its message for ever: a row that goes leaves its number in
+// VORTEX_RETIRED_MESSAGES.
+//   number, name, request, response, body limit, payload limit of the request and of the response,
+//   payload sum, idempotent, open to, priority
+#define VORTEX_MESSAGES(X) \
+  X(2, Echo,     EchoRequest,     EchoResponse,     64 * kKiB, kPayloadMax, kPayloadMax, frame, true, anyone, normal) \
+  X(3, EchoBulk, EchoBulkRequest, EchoBulkResponse, 1 * kKiB,  kPayloadMax, kPayloadMax, own,   true, anyone, bulk)   \
+  X(4, Describe, DescribeRequest, DescribeResponse, 64 * kKiB, 0,            0,            frame, true, anyone, normal)
+
+#define VORTEX_RETIRED_MESSAGES(X)
+// clang-format on
+
+// The tag of each message, for call<Echo>(…) and on<Echo>(…). Request and response are defined in net/messages/.
+#define X(num, Name, RequestType, ResponseType, body, in, out, sum, again, who, prio)                                  \
+  struct RequestType;                                                                                                  \
+  struct ResponseType;                                                                                                 \
+  struct Name {                                                                                                        \
+    using Request = RequestType;                                                                                       \
+    using Response = ResponseType;                                                                                     \
+    static constexpr MethodInfo kInfo{num, #Name, body, in, out, PayloadSum::sum, again, Caller::who, Priority::prio}; \
+  };
+VORTEX_MESSAGES(X)
+#undef X
+
+}  // namespace vortex::net

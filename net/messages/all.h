@@ -1,0 +1,4 @@
+// Every message of the table, for code that goes over all of them.
+#pragma once
+
+#include "net/messages/basic.h"

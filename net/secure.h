@@ -1,0 +1,50 @@
+// Between a bare connection and a channel stands the handshake: who is there, and may they come in?
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/network.h"
+#include "net/method.h"
+
+namespace vortex::net {
+
+// What the handshake has proven about the other end.
+struct PeerInfo {
+  NodeId id;  // SHA-256 of its public key; zero when it has none
+  Role role = Role::stranger;
+  std::uint16_t version = 0;  // of the protocol, as negotiated
+  ClusterId cluster;
+  std::string credential;  // name of the access key or join token it came with; empty for members
+  bool encrypted = false;
+  Address address;  // where the bytes come from
+
+  PeerInfo() = default;
+};
+
+// What a connection is for; said by the side that connects.
+enum class Purpose : std::uint8_t { control, bulk };
+constexpr Purpose max_enum_value(Purpose) { return Purpose::bulk; }
+
+// An authenticated stream. Not one byte behind the handshake has been read from it.
+struct Secured {
+  std::unique_ptr<Connection> connection;
+  PeerInfo peer;
+
+  Secured(std::unique_ptr<Connection> stream, PeerInfo info) : connection(std::move(stream)), peer(std::move(info)) {}
+};
+
+// Stateless as far as the caller sees; several handshakes run at once. Both calls end at once with `cancelled` when the
+// task is cancelled, and are bounded in time by cancelling them. On failure the connection is closed; the error says
+// what the caller may know (`wrong_cluster`, `unauthenticated`, `expired`, `unsupported_version`, `bad_message`, …).
+class Handshaker {
+ public:
+  virtual ~Handshaker() = default;
+  // `expected`: the identity that must be at the other end; without one, anybody of the right cluster.
+  virtual Task<Result<Secured>> as_client(std::unique_ptr<Connection> connection, std::optional<NodeId> expected,
+                                          Purpose purpose) = 0;
+  virtual Task<Result<Secured>> as_server(std::unique_ptr<Connection> connection) = 0;
+};
+
+}  // namespace vortex::net
