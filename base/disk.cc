@@ -21,6 +21,13 @@ Task<Status> write_new_file(Disk& disk, std::string path, ByteView content) {
 }
 }  // namespace
 
+Task<Status> File::write_durable(std::uint64_t offset, std::span<const ByteView> pieces) {
+  CO_RETURN_IF_ERROR(co_await write_at(offset, pieces));
+  auto synced = co_await sync();
+  if (synced.is(Code::no_space)) co_return Error(Code::io_error, "no space left while syncing");
+  co_return synced;
+}
+
 Task<Result<ByteVector>> read_file(Disk& disk, std::string path, std::size_t bytes_max) {
   OpenOptions options;
   options.read_only = true;
