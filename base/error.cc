@@ -6,7 +6,7 @@ namespace vortex {
 
 namespace {
 constexpr std::array kTable = {
-#define X(name, number, exit_status, retry, text) CodeInfo(Code::name, #name, exit_status, retry, text),
+#define X(name, number, exit_status, retry, text) CodeInfo{Code::name, #name, exit_status, retry, text},
     VORTEX_ERRORS(X)
 #undef X
 };
@@ -28,7 +28,10 @@ const CodeInfo& code_info(Code code) {
   return kTable[static_cast<std::size_t>(code_from_number(static_cast<std::uint16_t>(code))) - 1];
 }
 
-std::string_view Error::message() const { return message_.empty() ? code_info(code_).text : message_; }
+std::string_view Error::message() const {
+  if (message_.empty()) return code_info(code_).text;
+  return message_;
+}
 
 std::string Error::to_string() const {
   std::string text = code_info(code_).name;
