@@ -1,5 +1,5 @@
 # vortex_room(NAME [PUBLIC libraries…] [PRIVATE libraries…]): the static library of one top-level folder, from all its
-# .cc files.
+# .cc files. A room without any is only what it links to.
 function(vortex_room name)
   cmake_parse_arguments(ROOM "" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.cc)
@@ -7,6 +7,7 @@ function(vortex_room name)
     add_library(vortex_${name} STATIC ${sources})
     target_include_directories(vortex_${name} PUBLIC ${CMAKE_SOURCE_DIR})
     target_link_libraries(vortex_${name} PUBLIC ${ROOM_PUBLIC} PRIVATE ${ROOM_PRIVATE})
+    vortex_precompile(vortex_${name})
   else()
     add_library(vortex_${name} INTERFACE)
     target_link_libraries(vortex_${name} INTERFACE ${ROOM_PUBLIC})
