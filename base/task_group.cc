@@ -8,7 +8,13 @@ namespace vortex {
 TaskGroup::~TaskGroup() { CHECK(running_.empty()); }
 
 void TaskGroup::spawn(Task<void> task) {
+  Handle unused;
+  spawn(std::move(task), unused);
+}
+
+void TaskGroup::spawn(Task<void> task, Handle& handle) {
   auto place = running_.emplace(running_.end());
+  handle.running_ = &*place;
   auto ended = [this, place](std::exception_ptr failure) {
     if (failure) std::rethrow_exception(failure);  // exceptions are for the Asio edge; here one is a defect
     running_.erase(place);
@@ -22,7 +28,7 @@ Task<void> TaskGroup::run(std::list<Running>::iterator place, Task<void> task) {
   co_await asio::this_coro::throw_if_cancelled(false);
   // A signal before this point would make Asio throw, so a group that was cancelled meanwhile says so only now.
   place->started = true;
-  if (cancelled_) place->signal.emit(asio::cancellation_type::terminal);
+  if (cancelled_ || place->cancelled) place->signal.emit(asio::cancellation_type::terminal);
   co_await std::move(task);
 }
 
@@ -31,6 +37,12 @@ void TaskGroup::cancel() {
   // Emitting only posts: no task runs, starts or ends inside this loop.
   for (Running& running : running_)
     if (running.started) running.signal.emit(asio::cancellation_type::terminal);
+}
+
+void TaskGroup::cancel(Handle& handle) {
+  Running& running = *handle.running_;
+  running.cancelled = true;
+  if (running.started) running.signal.emit(asio::cancellation_type::terminal);
 }
 
 Task<void> TaskGroup::join() {

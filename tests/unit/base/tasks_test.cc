@@ -110,3 +110,25 @@ TEST_CASE("stopping a group unwinds its tasks while the objects they use still l
   EXPECT_EQ(owner->alive, 0);
   EXPECT_EQ(world.loop.parked(), 0);
 }
+
+TEST_CASE("one task of a group can be cancelled alone") {
+  World world;
+  OneShot<int> first(world.loop), second(world.loop);
+  int cancelled = 0, served = 0;
+  TaskGroup group(world.loop);
+  auto body = [](OneShot<int>& from, int& ended, int& delivered) -> Task<void> {
+    auto result = co_await from.wait();
+    ++(result.ok() ? delivered : ended);
+  };
+  TaskGroup::Handle handle;
+  group.spawn(body(first, cancelled, served), handle);
+  group.spawn(body(second, cancelled, served));
+  world.run();
+  group.cancel(handle);
+  world.run();
+  EXPECT_EQ(cancelled, 1);
+  EXPECT_EQ(group.size(), 1);
+  second.set(7);
+  world.run();
+  EXPECT_EQ(served, 1);
+}
