@@ -1,0 +1,81 @@
+// TLS 1.3 over any connection, real or simulated: the other end is who its certificate proves, every byte is
+// encrypted, and a stream that was cut is told from one that ended.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/network.h"
+#include "net/tls_context.h"
+#include "net/tls_wire.h"
+
+namespace vortex::net {
+
+enum class TlsSide { client, server };
+
+// One reader and one writer at a time; both may be under way at once. A cancelled read loses nothing; a cancelled or
+// failed write breaks the stream.
+class TlsStream final : public Connection {
+ public:
+  // `already_read` is what was taken from the connection to see that TLS is spoken there. The context must outlive the
+  // handshake only.
+  TlsStream(const TlsContext& context, std::unique_ptr<Connection> inner, TlsSide side,
+            std::optional<NodeId> expected = std::nullopt, ByteView already_read = {});
+  ~TlsStream() override;
+
+  // Before everything else. `unauthenticated` when the certificate is not accepted, `bad_message` when the other end
+  // does not speak TLS 1.3, `too_large` when it talks without end. An alert that says why was sent; close it then.
+  Task<Status> handshake();
+
+  // Proven by the handshake; nothing for an anonymous client.
+  const std::optional<NodeId>& peer_id() const { return peer_.id; }
+  // The same 256 bits at both ends of this connection and of no other (RFC 9266's idea, under a label of ours).
+  Id channel_binding() const;
+
+  // `end_of_stream` only when the other side has said that it is done; `closed` when the stream was cut.
+  Task<Result<std::size_t>> read_some(MutableBytes into) override;
+  Task<Status> write(std::span<const ByteView> pieces) override;
+  // Tells the other side that nothing more will come. A writer's last call.
+  Task<Status> finish();
+  // Without a word: the other side sees a cut stream unless finish() came first.
+  void close() override;
+  Address peer() const override { return inner_->peer(); }
+  Address local() const override { return inner_->local(); }
+
+  // Keys are renewed after so many records, well below what AES-GCM bears (RFC 8446, 5.5).
+  static constexpr std::uint64_t kRecordsPerKey = std::uint64_t(1) << 23;
+  void renew_keys_after(std::uint64_t records) { records_per_key_ = records; }
+
+ private:
+  struct Free {
+    void operator()(ssl_st* ssl) const;
+  };
+  std::size_t decrypt(MutableBytes into);
+  Task<Status> fetch();
+  Status encrypt(ByteView bytes);
+  Task<Status> encrypt_all(ByteView bytes);
+  Task<Status> encrypt_staged();
+  Task<Status> encrypt_pieces(std::span<const ByteView> pieces);
+  Task<Status> flush();
+  std::size_t room() const;
+  // Returns the error it notes.
+  const Error& fail(Error error);
+  Error handshake_error() const;
+
+  std::unique_ptr<Connection> inner_;
+  TlsWire wire_;
+  TlsPeer peer_;
+  std::unique_ptr<ssl_st, Free> ssl_;
+  ByteVector staged_;              // plain bytes of small pieces on their way into one record
+  std::optional<Error> failure_;   // once set the SSL object is not touched again
+  std::optional<Error> read_end_;  // the other side is done
+  std::uint64_t records_ = 0;      // written under the present key
+  std::uint64_t records_per_key_ = kRecordsPerKey;
+  bool established_ = false;
+  bool writing_ = false;
+  bool write_broken_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace vortex::net
