@@ -10,6 +10,15 @@
 
 namespace vortex::net {
 
+// What an access key permits. Made and understood by the upper rooms, carried along here.
+struct AccessRights {
+  virtual ~AccessRights() = default;
+};
+
+// What a connection is for; said by the side that connects.
+enum class Purpose : std::uint8_t { control, bulk };
+constexpr Purpose max_enum_value(Purpose) { return Purpose::bulk; }
+
 // What the handshake has proven about the other end.
 struct PeerInfo {
   NodeId id;  // SHA-256 of its public key; zero when it has none
@@ -18,14 +27,16 @@ struct PeerInfo {
   ClusterId cluster;
   std::string credential;  // name of the access key or join token it came with; empty for members
   bool encrypted = false;
-  Address address;  // where the bytes come from
+  Address address;               // where the bytes come from
+  Address advertised;            // where it says that it listens; empty when it does not
+  std::uint64_t boot_epoch = 0;  // as it says; zero for clients
+  Purpose purpose = Purpose::control;
+  // Of the cluster secret that was proven; an older one than ours says that the peer has yet to fetch the new one.
+  std::uint32_t cluster_key_epoch = 0;
+  std::shared_ptr<const AccessRights> rights;  // of a client's access key
 
   PeerInfo() = default;
 };
-
-// What a connection is for; said by the side that connects.
-enum class Purpose : std::uint8_t { control, bulk };
-constexpr Purpose max_enum_value(Purpose) { return Purpose::bulk; }
 
 // An authenticated stream. Not one byte behind the handshake has been read from it.
 struct Secured {
