@@ -102,7 +102,7 @@ using Status = Result<void>;
     if (!vortex_status_.ok()) co_return std::move(vortex_status_).error(); \
   } while (false)
 
-// ASSIGN_OR_RETURN(auto file, open(path));
+//   ASSIGN_OR_RETURN(auto file, open(path));
 #define ASSIGN_OR_RETURN(target, ...) \
   ASSIGN_OR_RETURN_(VORTEX_CAT(vortex_result_, __LINE__), return, target, __VA_ARGS__)
 #define CO_ASSIGN_OR_RETURN(target, ...) \
