@@ -84,19 +84,6 @@ Result<FrameHeader> load_header(const std::uint8_t* in) {
 
 std::uint64_t body_sum(ByteView body) { return body.empty() ? 0 : xxh3(body); }
 
-ByteVector make_frame(Kind kind, std::uint16_t method, std::uint64_t request_id, ByteView body) {
-  FrameHeader header;
-  header.kind = static_cast<std::uint8_t>(kind);
-  header.method = method;
-  header.request_id = request_id;
-  header.body_length = static_cast<std::uint32_t>(body.size());
-  header.body_sum = body_sum(body);
-  ByteVector out(kFrameHeaderSize);
-  store_header(header, out.data());
-  out.insert(out.end(), body.begin(), body.end());
-  return out;
-}
-
 ErrorBody::ErrorBody(const Error& error)
     : code(static_cast<std::uint16_t>(error.code())),
       retry_after_ms(error.retry_after_ms()),

@@ -62,9 +62,6 @@ Result<FrameHeader> load_header(const std::uint8_t* in);
 // What the body_sum of such a body is: XXH3, and 0 for an empty one.
 std::uint64_t body_sum(ByteView body);
 
-// One whole frame without a payload, for those who have no channel: handshakes and tests.
-ByteVector make_frame(Kind kind, std::uint16_t method, std::uint64_t request_id, ByteView body);
-
 inline constexpr std::size_t kReasonMax = 512;  // bytes of text in an error or goodbye; longer ones are cut
 
 struct ErrorBody {

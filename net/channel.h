@@ -1,0 +1,295 @@
+// One authenticated connection: many requests at once, in both directions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/task_group.h"
+#include "net/call.h"
+#include "net/dispatcher.h"
+#include "net/frame_parser.h"
+#include "net/outbox.h"
+#include "net/secure.h"
+#include "net/switchboard.h"
+#include "net/waiting_line.h"
+
+namespace vortex::net {
+
+// Whoever makes it awaits run(), which owns everything the channel does; afterwards it can be destroyed.
+class Channel final : private Admission {
+ public:
+  Channel(Switchboard& switchboard, Secured secured);
+  ~Channel() override;
+
+  // Reads, serves and writes until the connection ends, by either side; then every call has failed and every handler
+  // has ended. When the task is cancelled it takes its leave of the peer.
+  Task<void> run();
+
+  // Ends it: handlers are cancelled, calls fail, what is queued is sent within kLinger, then a goodbye with the reason.
+  // Nothing when it has ended already.
+  void close(Error reason);
+  bool open() const { return !closed_because_.has_value(); }
+  // Only when it is not open.
+  const Error& closed_because() const { return *closed_because_; }
+
+  const PeerInfo& peer() const { return peer_; }
+
+  // Waits for room in the window, sends, and waits for the answer, all of it no longer than the timeout.
+  // `busy`: too many wait already, or the peer says so; `unreachable`: surely not executed; `closed` or
+  // `outcome_unknown`: the connection ended meanwhile (the latter when the method is not idempotent); `timed_out`,
+  // `cancelled`: the peer is told, but may have executed it; `too_large`. All others come from the handler.
+  template <class Method>
+  Task<Result<Reply<Method>>> call(typename Method::Request request, CallOptions options = CallOptions());
+
+  // Sends without waiting and without a coroutine. `busy` when the window is full; after an error `call` is not
+  // attached.
+  template <class Method>
+  Status start(TypedCall<Method>& call, const typename Method::Request& request, Duration timeout = kCallTimeout,
+               Buffer payload = Buffer());
+
+  // Nothing is awaited, served or queued.
+  bool idle() const { return calls_ == 0 && requests_ == 0 && outbox_.empty(); }
+  Instant last_used() const { return last_used_; }
+  std::size_t calls_in_flight() const { return calls_; }
+  std::size_t requests_in_flight() const { return requests_; }
+
+  // For handlers: answers now, or starts a task which ends with finish().
+  template <class Method>
+  void answer(std::uint64_t request, Result<Reply<Method>> result);
+  void spawn(std::uint64_t request, const MethodInfo& method, Instant deadline, Task<void> task);
+  template <class Method>
+  void finish(std::uint64_t request, Result<Reply<Method>> result);
+
+ private:
+  friend class PendingCall;
+  static constexpr unsigned kSlotBits = 16;
+  static constexpr std::uint64_t kSlotMask = (std::uint64_t(1) << kSlotBits) - 1;
+  static_assert(kConnectionRequestsMax <= kSlotMask);
+
+  // A place for a call in flight. Its number is the lower part of the request id, so that an answer finds it at once;
+  // the upper part counts up.
+  struct Slot {
+    PendingCall* call = nullptr;  // null when free
+    const MethodInfo* method = nullptr;
+    std::uint64_t id = 0;
+    std::size_t bytes = 0;
+    Instant deadline;
+  };
+  // A request whose handler is a task.
+  struct Serving {
+    const MethodInfo* method = nullptr;
+    std::size_t bytes = 0;
+    Instant deadline;
+    bool dropped = false;  // nobody wants the answer any more
+    TaskGroup::Handle task;
+  };
+
+  // channel_read.cc
+  Task<void> read_loop();
+  Status take_frames();
+  bool admit(const FrameHeader& header) override;
+  bool admit_request(const FrameHeader& header);
+  void release(std::size_t bytes);
+  Status handle(Frame& frame);
+  Status handle_request(Frame& frame);
+  void refuse(const FrameHeader& header);
+  Status handle_answer(Frame& frame);
+  void handle_cancel(std::uint64_t request);
+  Status handle_goodbye(const Frame& frame);
+
+  // channel_write.cc
+  Task<void> write_loop();
+  Status check_answer(const MethodInfo& method, std::size_t payload_size) const;
+  FrameHeader answer_header(Kind kind, const MethodInfo& method, std::uint64_t request, bool payload) const;
+  void answer_error(const MethodInfo& method, std::uint64_t request, const Error& error);
+  void answer_queued(std::size_t bytes);
+  bool end_serving(std::uint64_t request);
+  void send_plain(Kind kind, std::uint64_t id, Priority priority);
+  void say_goodbye();
+
+  // channel_call.cc
+  Task<Status> wait_for_room(std::size_t bytes, Instant deadline);
+  bool has_room(std::size_t bytes) const;
+  Status check_call(const MethodInfo& method, std::size_t payload_size) const;
+  FrameHeader request_header(const MethodInfo& method, Duration timeout, bool payload);
+  void attach(PendingCall& call, const MethodInfo& method, std::uint64_t id, Duration timeout, std::size_t bytes);
+  Slot* find_slot(std::uint64_t id);
+  PendingCall& detach(Slot& slot);
+  void abandon(PendingCall& call);
+  void fail_calls();
+  Error cut_off(const Slot& slot, const std::vector<std::uint64_t>& unsent) const;
+
+  // channel_time.cc
+  void arm(Instant at);
+  void sweep();
+  Instant expire_calls(Instant now);
+  Instant expire_requests(Instant now);
+  Instant check_peer(Instant now);
+  Instant check_linger(Instant now);
+
+  Switchboard& switchboard_;
+  Env& env_;
+  PeerInfo peer_;
+  std::unique_ptr<Connection> connection_;
+  std::optional<Error> closed_because_;
+  bool tell_peer_ = true;  // a goodbye can still be of use
+  Instant linger_until_;
+  Parking ended_;
+
+  FrameParser parser_;
+  Parking resume_reading_;
+  Instant batch_at_;                              // when the frames being handled arrived
+  std::size_t admitted_ = 0;                      // bytes reserved for the request being received; 0 for none
+  Instant admitted_at_;                           // when its header came
+  std::uint64_t last_request_ = 0;                // the greatest id that was executed
+  std::size_t requests_ = 0, request_bytes_ = 0;  // admitted and not answered
+  std::map<std::uint64_t, Serving> serving_;
+
+  Outbox outbox_;
+  std::size_t answer_bytes_ = 0;  // queued or being written, not requests
+  Parking writer_;
+  bool writing_ = false;
+  Instant write_deadline_;
+
+  std::vector<Slot> slots_;
+  std::vector<std::uint16_t> free_slots_;
+  std::size_t calls_ = 0, call_bytes_ = 0;
+  std::uint64_t sequence_ = 0;                       // of the last call
+  std::uint64_t peer_executed_ = ~std::uint64_t(0);  // from its goodbye: no greater id was executed
+  WaitingLine room_;
+  std::size_t waiting_calls_ = 0;  // coroutines between entering and leaving wait_for_room
+  Parking room_left_;
+
+  TimerId timer_ = kNoTimer;
+  Instant timer_at_;
+  Instant last_received_, last_used_, ping_at_;
+  bool ping_sent_ = false;
+
+  TaskGroup handlers_;
+  TaskGroup transport_;  // the reader and the writer
+};
+
+template <class Method>
+Status Channel::start(TypedCall<Method>& call, const typename Method::Request& request, Duration timeout,
+                      Buffer payload) {
+  RETURN_IF_ERROR(check_call(Method::kInfo, payload.size()));
+  if (!has_room(payload.size())) return Error(Code::busy, "too many calls to this peer").with_retry_after(kBusyRetryMs);
+  FrameHeader header = request_header(Method::kInfo, timeout, !payload.empty());
+  std::size_t before = outbox_.bytes();
+  RETURN_IF_ERROR(outbox_.add(Method::kInfo.priority, header, request, Method::kInfo.body_max, std::move(payload)));
+  attach(call, Method::kInfo, header.request_id, timeout, outbox_.bytes() - before);
+  return Status();
+}
+
+template <class Method>
+Task<Result<Reply<Method>>> Channel::call(typename Method::Request request, CallOptions options) {
+  Loop& loop = env_.loop();
+  if (room_.size() > 0 || !has_room(options.payload.size())) {
+    Instant deadline = env_.now() + options.timeout;
+    CO_RETURN_IF_ERROR(co_await wait_for_room(options.payload.size(), deadline));
+    options.timeout = deadline - env_.now();
+  }
+  AwaitedCall<Method> waiting(loop);
+  CO_RETURN_IF_ERROR(start(waiting, request, options.timeout, std::move(options.payload)));
+  co_return co_await waiting.wait();
+}
+
+template <class Method>
+void Channel::answer(std::uint64_t request, Result<Reply<Method>> result) {
+  const MethodInfo& method = Method::kInfo;
+  if (!open()) return;
+  if (!result.ok()) return answer_error(method, request, result.error());
+  Status fits = check_answer(method, result->payload.size());
+  if (!fits.ok()) return answer_error(method, request, fits.error());
+  FrameHeader header = answer_header(Kind::response, method, request, !result->payload.empty());
+  std::size_t before = outbox_.bytes();
+  Status added = outbox_.add(method.priority, header, result->response, method.body_max, std::move(result->payload));
+  if (!added.ok()) return answer_error(method, request, added.error());
+  answer_queued(outbox_.bytes() - before);
+}
+
+template <class Method>
+void Channel::finish(std::uint64_t request, Result<Reply<Method>> result) {
+  if (end_serving(request)) answer<Method>(request, std::move(result));
+}
+
+// Dispatcher::on needs to know what a channel is.
+namespace detail {
+
+template <class T>
+struct TaskValue : std::false_type {};
+template <class T>
+struct TaskValue<Task<T>> : std::true_type {};
+
+template <class F, class Request>
+constexpr bool is_task_handler() {
+  if constexpr (std::is_invocable_v<const F&, Context, Request>) {
+    return TaskValue<std::invoke_result_t<const F&, Context, Request>>::value;
+  } else {
+    return false;
+  }
+}
+
+template <class Method, class F>
+class InlineHandler final : public Handler {
+ public:
+  explicit InlineHandler(F f) : function_(std::move(f)) {}
+  Status serve(Channel& channel, Context context, ByteView body) const override {
+    ASSIGN_OR_RETURN(auto request, decode<typename Method::Request>(body));
+    std::uint64_t id = context.request;
+    auto result = function_(context, request);
+    if (!result.ok()) {
+      channel.answer<Method>(id, std::move(result).error());
+    } else {
+      channel.answer<Method>(id, Reply<Method>(std::move(*result)));
+    }
+    return Status();
+  }
+
+ private:
+  F function_;
+};
+
+template <class Method, class F>
+class TaskHandler final : public Handler {
+ public:
+  explicit TaskHandler(F f) : function_(std::move(f)) {}
+  Status serve(Channel& channel, Context context, ByteView body) const override {
+    ASSIGN_OR_RETURN(auto request, decode<typename Method::Request>(body));
+    std::uint64_t id = context.request;
+    Instant deadline = context.deadline;
+    Task<void> task = run(channel, id, function_(std::move(context), std::move(request)));
+    channel.spawn(id, Method::kInfo, deadline, std::move(task));
+    return Status();
+  }
+
+ private:
+  template <class Answer>
+  static Task<void> run(Channel& channel, std::uint64_t id, Task<Result<Answer>> task) {
+    auto result = co_await std::move(task);
+    if (!result.ok()) {
+      channel.finish<Method>(id, std::move(result).error());
+    } else {
+      channel.finish<Method>(id, Reply<Method>(std::move(*result)));
+    }
+  }
+  F function_;
+};
+
+}  // namespace detail
+
+template <class Method, class F>
+void Dispatcher::on(F handler) {
+  using Request = typename Method::Request;
+  if constexpr (detail::is_task_handler<F, Request>()) {
+    add(Method::kInfo.number, std::make_unique<detail::TaskHandler<Method, F>>(std::move(handler)));
+  } else {
+    using Answer = std::invoke_result_t<const F&, Context&, Request&>;
+    static_assert(!detail::TaskValue<Answer>::value, "a coroutine takes its parameters by value");
+    add(Method::kInfo.number, std::make_unique<detail::InlineHandler<Method, F>>(std::move(handler)));
+  }
+}
+
+}  // namespace vortex::net

@@ -1,0 +1,117 @@
+// Requests of our own.
+#include <algorithm>
+
+#include "net/channel.h"
+
+namespace vortex::net {
+
+PendingCall::~PendingCall() { abandon(); }
+
+void PendingCall::abandon() {
+  if (channel_) channel_->abandon(*this);
+}
+
+bool Channel::has_room(std::size_t bytes) const {
+  return calls_ < kConnectionRequestsMax && (calls_ == 0 || bytes <= kConnectionBytesMax - call_bytes_);
+}
+
+Status Channel::check_call(const MethodInfo& method, std::size_t payload_size) const {
+  if (!open()) return Error(Code::unreachable, std::string(closed_because_->message()));
+  if (payload_size > method.request_payload_max) return Error(Code::too_large, "payload over the method's limit");
+  return Status();
+}
+
+Task<Status> Channel::wait_for_room(std::size_t bytes, Instant deadline) {
+  if (waiting_calls_ >= kWaitingCallsMax)
+    co_return Error(Code::busy, "too many calls to this peer").with_retry_after(kBusyRetryMs);
+  ++waiting_calls_;
+  Status status;
+  do {
+    status = co_await room_.wait(deadline);
+  } while (status.ok() && open() && !has_room(bytes));
+  if (--waiting_calls_ == 0) room_left_.wake();
+  co_return status;
+}
+
+FrameHeader Channel::request_header(const MethodInfo& method, Duration timeout, bool payload) {
+  std::size_t place = free_slots_.empty() ? slots_.size() : free_slots_.back();
+  auto ms = std::chrono::ceil<milliseconds>(std::clamp<Duration>(timeout, milliseconds(1), kCallTimeoutMax)).count();
+  FrameHeader header;
+  header.kind = static_cast<std::uint8_t>(Kind::request);
+  header.method = method.number;
+  header.deadline_ms = static_cast<std::uint32_t>(ms);
+  header.request_id = (sequence_ + 1) << kSlotBits | place;
+  if (payload && method.payload_sum == PayloadSum::frame) header.flags = kFlagPayloadSum;
+  return header;
+}
+
+void Channel::attach(PendingCall& call, const MethodInfo& method, std::uint64_t id, Duration timeout,
+                     std::size_t bytes) {
+  if (free_slots_.empty()) {
+    slots_.emplace_back();
+  } else {
+    free_slots_.pop_back();
+  }
+  ++sequence_;
+  Slot& slot = slots_[id & kSlotMask];
+  slot.call = &call;
+  slot.method = &method;
+  slot.id = id;
+  slot.bytes = bytes;
+  last_used_ = env_.now();
+  slot.deadline = last_used_ + std::clamp<Duration>(timeout, Duration(0), kCallTimeoutMax);
+  call.channel_ = this;
+  call.id_ = id;
+  ++calls_;
+  call_bytes_ += bytes;
+  switchboard_.metrics.calls.add();
+  arm(slot.deadline);
+  writer_.wake();
+}
+
+Channel::Slot* Channel::find_slot(std::uint64_t id) {
+  std::size_t place = id & kSlotMask;
+  if (place >= slots_.size()) return nullptr;
+  Slot& slot = slots_[place];
+  return slot.call && slot.id == id ? &slot : nullptr;
+}
+
+PendingCall& Channel::detach(Slot& slot) {
+  PendingCall& call = *slot.call;
+  call.channel_ = nullptr;
+  slot.call = nullptr;
+  free_slots_.push_back(static_cast<std::uint16_t>(slot.id & kSlotMask));
+  --calls_;
+  call_bytes_ -= slot.bytes;
+  if (room_.size() > 0) room_.notify_one();
+  return call;
+}
+
+void Channel::abandon(PendingCall& call) {
+  Slot* slot = find_slot(call.id_);
+  CHECK(slot && slot->call == &call);
+  Priority priority = slot->method->priority;  // so that it cannot overtake the request
+  detach(*slot);
+  switchboard_.metrics.calls_cancelled.add();
+  send_plain(Kind::cancel, call.id_, priority);
+}
+
+void Channel::fail_calls() {
+  std::vector<std::uint64_t> unsent = outbox_.drop_requests();
+  for (std::size_t place = 0; place < slots_.size(); ++place) {
+    if (!slots_[place].call) continue;
+    Error error = cut_off(slots_[place], unsent);
+    switchboard_.metrics.calls_cut_off.add();
+    detach(slots_[place]).failed(std::move(error));
+  }
+}
+
+// What is known of a call whose connection ended before the answer.
+Error Channel::cut_off(const Slot& slot, const std::vector<std::uint64_t>& unsent) const {
+  std::string reason(closed_because_->message());
+  bool never_left = std::binary_search(unsent.begin(), unsent.end(), slot.id);
+  if (never_left || slot.id > peer_executed_) return Error(Code::unreachable, std::move(reason));
+  return Error(slot.method->idempotent ? Code::closed : Code::outcome_unknown, std::move(reason));
+}
+
+}  // namespace vortex::net

@@ -1,0 +1,109 @@
+// One timer a connection: deadlines of calls and requests, silent peers, stuck writes, the end of lingering.
+#include <algorithm>
+
+#include "net/channel.h"
+
+namespace vortex::net {
+
+namespace {
+// Deadlines nearer to each other than this are swept together.
+constexpr Duration kGrain = milliseconds(1);
+}  // namespace
+
+// The timer is only ever moved forward: a call that was answered leaves it where it is, so that in a steady stream of
+// calls it is set once in a timeout's time.
+void Channel::arm(Instant at) {
+  if (timer_ != kNoTimer && timer_at_ <= at) return;
+  if (timer_ != kNoTimer) env_.clock().cancel(timer_);
+  timer_at_ = at;
+  auto due = [this] {
+    timer_ = kNoTimer;
+    sweep();
+  };
+  timer_ = env_.clock().call_at(at, UniqueFunction<void()>(due));
+}
+
+void Channel::sweep() {
+  Instant now = env_.now();
+  if (!open()) {
+    Instant next = check_linger(now);
+    if (next > now) arm(next);
+    return;
+  }
+  Instant next = std::min({expire_calls(now), expire_requests(now), check_peer(now)});
+  parser_.shrink();
+  if (open()) arm(std::max(next, now + kGrain));
+}
+
+Instant Channel::expire_calls(Instant now) {
+  Instant next = Instant::max();
+  for (std::size_t place = 0; calls_ > 0 && place < slots_.size(); ++place) {
+    Slot& slot = slots_[place];
+    if (!slot.call) continue;
+    if (slot.deadline > now) {
+      next = std::min(next, slot.deadline);
+      continue;
+    }
+    std::uint64_t id = slot.id;
+    Priority priority = slot.method->priority;
+    switchboard_.metrics.calls_timed_out.add();
+    PendingCall& call = detach(slot);
+    send_plain(Kind::cancel, id, priority);
+    call.failed(Code::timed_out);
+  }
+  return next;
+}
+
+Instant Channel::expire_requests(Instant now) {
+  Instant next = Instant::max();
+  for (auto& [id, serving] : serving_) {
+    if (serving.dropped) continue;
+    if (serving.deadline > now) {
+      next = std::min(next, serving.deadline);
+      continue;
+    }
+    switchboard_.metrics.requests_expired.add();
+    serving.dropped = true;
+    handlers_.cancel(serving.task);
+    answer_error(*serving.method, id, Code::timed_out);
+  }
+  return next;
+}
+
+Instant Channel::check_peer(Instant now) {
+  Instant next = Instant::max();
+  if (writing_) {
+    if (now >= write_deadline_) {
+      tell_peer_ = false;
+      close(Error(Code::timed_out, "the peer does not read"));
+      return next;
+    }
+    next = write_deadline_;
+  }
+  // While nothing is read from the peer, its silence is no fault of its own.
+  if (answer_bytes_ > kAnswersStop) return std::min(next, now + kPingAfter);
+  if (ping_sent_) {
+    if (now >= ping_at_ + kPingPatience) {
+      tell_peer_ = false;
+      close(Error(Code::timed_out, "the peer is silent"));
+      return next;
+    }
+    return std::min(next, ping_at_ + kPingPatience);
+  }
+  if (now >= last_received_ + kPingAfter) {
+    ping_sent_ = true;
+    ping_at_ = now;
+    send_plain(Kind::ping, 1, Priority::control);
+    return std::min(next, now + kPingPatience);
+  }
+  return std::min(next, last_received_ + kPingAfter);
+}
+
+// What could not be said by now will not be said.
+Instant Channel::check_linger(Instant now) {
+  if (now < linger_until_) return linger_until_;
+  connection_->close();
+  return now;
+}
+
+}  // namespace vortex::net

@@ -1,0 +1,101 @@
+// What leaves: whatever is ready together leaves in one write.
+#include "net/channel.h"
+
+namespace vortex::net {
+
+Task<void> Channel::write_loop() {
+  Outbox::Batch batch;
+  while (true) {
+    if (outbox_.empty()) {
+      if (!open()) break;
+      co_await writer_.park_uncancellable();
+      continue;
+    }
+    outbox_.take(batch);
+    auto slowest = seconds(batch.bytes() / kSlowestBytesPerSecond);
+    write_deadline_ = env_.now() + kWritePatience + slowest;
+    writing_ = true;
+    Status written = co_await connection_->write(batch.pieces());
+    writing_ = false;
+    answer_bytes_ -= batch.answer_bytes();
+    switchboard_.load.remove_answer(batch.answer_bytes());
+    outbox_.clear(batch);
+    if (!written.ok()) {
+      tell_peer_ = false;
+      close(std::move(written).error());
+      break;
+    }
+    switchboard_.metrics.writes.add();
+    switchboard_.metrics.bytes_out.add(batch.bytes());
+    if (answer_bytes_ <= kAnswersStop) resume_reading_.wake();
+  }
+  connection_->close();
+  switchboard_.load.remove_answer(std::exchange(answer_bytes_, 0));
+}
+
+Status Channel::check_answer(const MethodInfo& method, std::size_t payload_size) const {
+  if (payload_size > method.response_payload_max) return Error(Code::too_large, "payload over the method's limit");
+  if (payload_size == 0) return Status();
+  if (answer_bytes_ + payload_size > kAnswersMax || !switchboard_.load.answer_fits(payload_size))
+    return Error(Code::busy, "too many answers are waiting").with_retry_after(kBusyRetryMs);
+  return Status();
+}
+
+FrameHeader Channel::answer_header(Kind kind, const MethodInfo& method, std::uint64_t request, bool payload) const {
+  FrameHeader header;
+  header.kind = static_cast<std::uint8_t>(kind);
+  header.method = method.number;
+  header.request_id = request;
+  if (payload && method.payload_sum == PayloadSum::frame) header.flags = kFlagPayloadSum;
+  return header;
+}
+
+void Channel::answer_error(const MethodInfo& method, std::uint64_t request, const Error& error) {
+  if (!open()) return;
+  FrameHeader header = answer_header(Kind::error, method, request, false);
+  std::size_t before = outbox_.bytes();
+  Status added = outbox_.add(method.priority, header, ErrorBody(error), kErrorBodyMax, Buffer());
+  CHECK(added.ok());
+  answer_queued(outbox_.bytes() - before);
+}
+
+void Channel::answer_queued(std::size_t bytes) {
+  answer_bytes_ += bytes;
+  switchboard_.load.add_answer(bytes);
+  writer_.wake();
+}
+
+// False when nobody wants the answer any more.
+bool Channel::end_serving(std::uint64_t request) {
+  auto found = serving_.find(request);
+  CHECK(found != serving_.end());
+  bool wanted = !found->second.dropped;
+  release(found->second.bytes);
+  serving_.erase(found);
+  return wanted;
+}
+
+void Channel::send_plain(Kind kind, std::uint64_t id, Priority priority) {
+  FrameHeader header;
+  header.kind = static_cast<std::uint8_t>(kind);
+  header.request_id = id;
+  std::size_t before = outbox_.bytes();
+  outbox_.add(priority, header);
+  answer_queued(outbox_.bytes() - before);
+}
+
+void Channel::say_goodbye() {
+  GoodbyeBody goodbye;
+  goodbye.code = static_cast<std::uint16_t>(closed_because_->code());
+  goodbye.last_request = last_request_;
+  goodbye.message = std::string(closed_because_->message().substr(0, kReasonMax));
+  FrameHeader header;
+  header.kind = static_cast<std::uint8_t>(Kind::goodbye);
+  std::size_t before = outbox_.bytes();
+  // Last of the last class: behind everything else.
+  Status added = outbox_.add(Priority::bulk, header, goodbye, kGoodbyeBodyMax, Buffer());
+  CHECK(added.ok());
+  answer_queued(outbox_.bytes() - before);
+}
+
+}  // namespace vortex::net

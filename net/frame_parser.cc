@@ -1,0 +1,142 @@
+#include "net/frame_parser.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "net/limits.h"
+
+namespace vortex::net {
+
+MutableBytes FrameParser::room() {
+  if (state_ == State::done) discard_frame();
+  if (state_ == State::payload) return payload_.writable().subspan(payload_filled_);
+
+  std::size_t needed = kFrameHeaderSize;
+  if (state_ == State::body) needed += frame_.header.body_length;
+  std::size_t wanted = std::max({capacity_, needed, kReceiveBufferMin});
+  if (room_was_filled_ && wanted < kReceiveBuffer) wanted = std::min(wanted * 4, kReceiveBuffer);
+  if (wanted > capacity_) {
+    reallocate(wanted);
+  } else if (begin_ == end_) {
+    begin_ = end_ = 0;
+  } else if (begin_ + needed > capacity_ || end_ == capacity_) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, buffered());
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  std::size_t size = capacity_ - end_;
+  if (payloads_expected_ && skip_ == 0) size = std::min(size, std::max(needed, kReadBeforePayload));
+  CHECK(size > 0);
+  return MutableBytes(buffer_.get() + end_, size);
+}
+
+void FrameParser::received(std::size_t size) {
+  if (state_ == State::payload) {
+    payload_filled_ += size;
+    CHECK(payload_filled_ <= payload_.size());
+    return;
+  }
+  end_ += size;
+  CHECK(end_ <= capacity_);
+  room_was_filled_ = end_ == capacity_;
+}
+
+Result<Frame*> FrameParser::next() {
+  if (state_ == State::done) discard_frame();
+  while (state_ != State::done) {
+    ASSIGN_OR_RETURN(bool advanced, advance());
+    if (!advanced) return nullptr;
+  }
+  return &frame_;
+}
+
+// False when more bytes are needed.
+Result<bool> FrameParser::advance() {
+  switch (state_) {
+    case State::header:
+      return read_header();
+    case State::body:
+      return read_body();
+    case State::payload:
+      if (!gather_payload()) return false;
+      RETURN_IF_ERROR(check_payload());
+      state_ = State::done;
+      return true;
+    case State::done:
+      return true;
+  }
+  return true;
+}
+
+Result<bool> FrameParser::read_header() {
+  std::size_t skipped = std::min(skip_, buffered());
+  skip_ -= skipped;
+  begin_ += skipped;
+  if (buffered() < kFrameHeaderSize) return false;
+  ASSIGN_OR_RETURN(frame_.header, load_header(buffer_.get() + begin_));
+  frame_.refused = !admission_.admit(frame_.header);
+  state_ = State::body;
+  return true;
+}
+
+Result<bool> FrameParser::read_body() {
+  used_ = kFrameHeaderSize + frame_.header.body_length;
+  if (buffered() < used_) return false;
+  frame_.body = ByteView(buffer_.get() + begin_ + kFrameHeaderSize, frame_.header.body_length);
+  if (body_sum(frame_.body) != frame_.header.body_sum) return Error(Code::bad_message, "body sum is wrong");
+  std::size_t length = frame_.header.payload_length;
+  payloads_expected_ = length >= kLargePayload;
+  if (length == 0 || frame_.refused) {
+    skip_ = length;
+    state_ = State::done;
+    return true;
+  }
+  payload_ = Buffer::allocate(length);
+  payload_filled_ = std::min(length, buffered() - used_);
+  std::memcpy(payload_.writable().data(), buffer_.get() + begin_ + used_, payload_filled_);
+  used_ += payload_filled_;
+  state_ = State::payload;
+  return true;
+}
+
+bool FrameParser::gather_payload() {
+  if (payload_filled_ < payload_.size()) return false;
+  frame_.payload = std::move(payload_);
+  payload_ = Buffer();
+  payload_filled_ = 0;
+  return true;
+}
+
+Status FrameParser::check_payload() const {
+  if (!(frame_.header.flags & kFlagPayloadSum)) return Status();
+  if (xxh3(frame_.payload) != frame_.header.payload_sum) return Error(Code::bad_message, "payload sum is wrong");
+  return Status();
+}
+
+void FrameParser::discard_frame() {
+  begin_ += used_;
+  used_ = 0;
+  frame_ = Frame();
+  state_ = State::header;
+}
+
+void FrameParser::reallocate(std::size_t capacity) {
+  auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+  std::size_t kept = buffered();
+  CHECK(kept <= capacity);
+  if (kept > 0) std::memcpy(larger.get(), buffer_.get() + begin_, kept);
+  buffer_ = std::move(larger);
+  capacity_ = capacity;
+  begin_ = 0;
+  end_ = kept;
+}
+
+void FrameParser::shrink() {
+  if (state_ != State::header || buffered() > 0 || capacity_ <= kReceiveBufferMin) return;
+  buffer_.reset();
+  capacity_ = begin_ = end_ = 0;
+  room_was_filled_ = false;
+}
+
+}  // namespace vortex::net

@@ -1,0 +1,70 @@
+// From bytes in any split to frames.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "net/frame.h"
+
+namespace vortex::net {
+
+struct Frame {
+  FrameHeader header;
+  ByteView body;         // until the parser is asked for the next frame or for room
+  Buffer payload;        // to keep
+  bool refused = false;  // not admitted: the payload is skipped and never stored
+};
+
+// Asked once for each frame, as soon as its header is known and before anything is allocated for it.
+class Admission {
+ public:
+  virtual ~Admission() = default;
+  virtual bool admit(const FrameHeader& header) = 0;
+};
+
+// Usage: read into room(), tell it with received(), then next() until it has none. Small frames are gathered in one
+// buffer; a payload is read into its own Buffer directly, but for the part that came together with its header.
+class FrameParser {
+ public:
+  explicit FrameParser(Admission& admission) : admission_(admission) {}
+
+  // Where the next bytes belong; never empty.
+  MutableBytes room();
+  void received(std::size_t size);
+
+  // The next whole frame, or null when more bytes are needed; it lives until the next call of next() or room(). After
+  // an error there is no way to find the next frame: the connection must be closed.
+  Result<Frame*> next();
+
+  // Gives memory back when nothing is being received.
+  void shrink();
+  // Bytes held for receiving, payloads included.
+  std::size_t memory() const { return capacity_ + payload_.size(); }
+
+ private:
+  enum class State { header, body, payload, done };
+
+  std::size_t buffered() const { return end_ - begin_; }
+  Result<bool> advance();
+  Result<bool> read_header();
+  Result<bool> read_body();
+  bool gather_payload();
+  Status check_payload() const;
+  void discard_frame();
+  void reallocate(std::size_t capacity);
+
+  Admission& admission_;
+  State state_ = State::header;
+  Frame frame_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0, end_ = 0;  // what was received and not used up
+  std::size_t used_ = 0;             // bytes at begin_ that belong to frame_
+  Buffer payload_;                   // being filled
+  std::size_t payload_filled_ = 0;
+  std::size_t skip_ = 0;            // bytes of a refused payload still to come
+  bool payloads_expected_ = false;  // the last frame had a large one
+  bool room_was_filled_ = false;    // the last read took all the room there was
+};
+
+}  // namespace vortex::net

@@ -1,0 +1,53 @@
+// Limits of this room alone. Those that others must fit stand in base/limits.h.
+#pragma once
+
+#include "base/limits.h"
+
+namespace vortex::net {
+
+// A connection that was never busy holds no more than this for receiving.
+inline constexpr std::size_t kReceiveBufferMin = 1 * kKiB;
+static_assert(kReceiveBufferMin < kReceiveBuffer);
+// Behind a large payload another one is likely: read little, so that it need not be moved.
+inline constexpr std::size_t kReadBeforePayload = 4 * kKiB;
+inline constexpr std::size_t kLargePayload = 64 * kKiB;
+
+// Small frames are gathered up to this size, and so much leaves in one write.
+inline constexpr std::size_t kSegmentSize = 64 * kKiB;
+inline constexpr std::size_t kWriteBatch = 1 * kMiB;
+inline constexpr std::size_t kWritePiecesMax = 256;
+static_assert(kSegmentSize <= kWriteBatch);
+
+// Answers that a peer has not read yet. Beyond the first bound its requests are answered `busy`, beyond the second its
+// answers turn into `busy`, beyond the third nothing more is read from it. A peer that keeps to its window never comes
+// to the third, so two honest ends cannot stop each other.
+inline constexpr std::size_t kAnswersBusy = kConnectionBytesMax;
+inline constexpr std::size_t kAnswersMax = kAnswersBusy + kPayloadMax + kFrameBodyMax;
+inline constexpr std::size_t kAnswersStop = kAnswersMax + 4 * kMiB;
+static_assert(kAnswersStop - kAnswersMax > kConnectionRequestsMax * 1 * kKiB, "a whole window of busy answers fits");
+// Calls that wait for room in the window of one connection.
+inline constexpr std::size_t kWaitingCallsMax = 16 * 1024;
+
+inline constexpr std::uint32_t kBusyRetryMs = 50;
+
+inline constexpr Duration kCallTimeout = seconds(10);
+inline constexpr Duration kCallTimeoutMax = std::chrono::hours(1);
+
+// After this long without a byte a ping is sent, and after that long without an answer the peer is given up.
+inline constexpr Duration kPingAfter = seconds(15);
+inline constexpr Duration kPingPatience = seconds(10);
+// A write may take so long, and more for a large one.
+inline constexpr Duration kWritePatience = seconds(30);
+inline constexpr std::size_t kSlowestBytesPerSecond = 64 * kKiB;
+// What a closing connection may take to send its last words.
+inline constexpr Duration kLinger = milliseconds(500);
+
+inline constexpr Duration kConnectPatience = seconds(5);
+inline constexpr Duration kHandshakePatience = seconds(5);
+inline constexpr std::size_t kHandshakesMax = 512;
+inline constexpr Duration kBackoffMin = milliseconds(100);
+inline constexpr Duration kBackoffMax = seconds(10);
+inline constexpr Duration kIdleClose = seconds(90);
+static_assert(kIdleClose > kPingAfter);
+
+}  // namespace vortex::net

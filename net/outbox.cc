@@ -1,0 +1,117 @@
+#include "net/outbox.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "net/limits.h"
+
+namespace vortex::net {
+
+namespace {
+constexpr std::size_t kSpareMax = 4;
+}  // namespace
+
+ByteVector& Outbox::open(Priority priority) {
+  auto& queue = queues_[static_cast<std::size_t>(priority)];
+  if (queue.empty() || !queue.back().payload.empty() || queue.back().bytes.size() >= kSegmentSize) {
+    Segment& fresh = queue.emplace_back();
+    if (!spare_.empty()) {
+      fresh.bytes = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  return queue.back().bytes;
+}
+
+Status Outbox::seal(Priority priority, std::size_t start, FrameHeader header, std::size_t body_max, Buffer payload) {
+  Segment& segment = queues_[static_cast<std::size_t>(priority)].back();
+  ByteView body = ByteView(segment.bytes).subspan(start + kFrameHeaderSize);
+  if (body.size() > body_max) {
+    segment.bytes.resize(start);
+    return Error(Code::too_large, "body of " + std::to_string(body.size()) + " bytes");
+  }
+  header.body_length = static_cast<std::uint32_t>(body.size());
+  header.body_sum = body_sum(body);
+  header.payload_length = static_cast<std::uint32_t>(payload.size());
+  if (header.flags & kFlagPayloadSum) header.payload_sum = xxh3(payload);
+  store_header(header, segment.bytes.data() + start);
+  std::size_t size = segment.bytes.size() - start + payload.size();
+  bytes_ += size;
+  if (header.kind != static_cast<std::uint8_t>(Kind::request)) segment.answer_bytes += size;
+  segment.payload = std::move(payload);
+  return Status();
+}
+
+void Outbox::add(Priority priority, FrameHeader header) {
+  ByteVector& bytes = open(priority);
+  std::size_t start = bytes.size();
+  bytes.resize(start + kFrameHeaderSize);
+  Status sealed = seal(priority, start, header, 0, Buffer());
+  CHECK(sealed.ok());
+}
+
+void Outbox::take(Batch& batch) {
+  clear(batch);
+  for (std::size_t i = 0; i < queues_.size(); ++i) take_from(static_cast<Priority>(i), batch);
+  for (const Segment& segment : batch.segments_) {
+    batch.pieces_.push_back(segment.bytes);
+    if (!segment.payload.empty()) batch.pieces_.push_back(segment.payload);
+  }
+  bytes_ -= batch.bytes_;
+}
+
+void Outbox::take_from(Priority priority, Batch& batch) {
+  auto& queue = queues_[static_cast<std::size_t>(priority)];
+  std::size_t taken = 0;
+  while (taken < queue.size()) {
+    Segment& segment = queue[taken];
+    bool full = batch.bytes_ >= kWriteBatch || 2 * batch.segments_.size() + 2 > kWritePiecesMax;
+    if (full && taken > 0) break;
+    ++taken;
+    if (segment.bytes.empty()) continue;  // its only frame was too large
+    batch.bytes_ += segment.bytes.size() + segment.payload.size();
+    batch.answer_bytes_ += segment.answer_bytes;
+    batch.segments_.push_back(std::move(segment));
+  }
+  queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+void Outbox::clear(Batch& batch) {
+  for (Segment& segment : batch.segments_) {
+    // Memory of unusual size is not kept.
+    if (spare_.size() >= kSpareMax || segment.bytes.capacity() > 2 * kSegmentSize) continue;
+    segment.bytes.clear();
+    spare_.push_back(std::move(segment.bytes));
+  }
+  batch.segments_.clear();
+  batch.pieces_.clear();
+  batch.bytes_ = batch.answer_bytes_ = 0;
+}
+
+std::vector<std::uint64_t> Outbox::drop_requests() {
+  std::vector<std::uint64_t> ids;
+  for (auto& queue : queues_)
+    for (Segment& segment : queue) {
+      ByteVector kept;
+      for (std::size_t at = 0; at < segment.bytes.size();) {
+        FrameHeader header;
+        std::memcpy(&header, segment.bytes.data() + at, kFrameHeaderSize);
+        std::size_t size = kFrameHeaderSize + header.body_length;
+        auto frame = segment.bytes.begin() + static_cast<std::ptrdiff_t>(at);
+        at += size;
+        if (header.kind != static_cast<std::uint8_t>(Kind::request)) {
+          kept.insert(kept.end(), frame, frame + static_cast<std::ptrdiff_t>(size));
+          continue;
+        }
+        ids.push_back(header.request_id);
+        bytes_ -= size + header.payload_length;
+        if (header.payload_length > 0) segment.payload = Buffer();
+      }
+      segment.bytes = std::move(kept);
+    }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+}  // namespace vortex::net
