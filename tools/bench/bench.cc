@@ -88,11 +88,15 @@ std::string number(double value) {
   char text[64];
   int decimals = std::abs(value) >= 100 ? 0 : std::abs(value) >= 10 ? 1 : 2;
   std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  std::string digits = text;
-  std::size_t end = std::min(digits.find('.'), digits.size());
-  std::size_t begin = digits.starts_with('-') ? 1 : 0;
-  for (std::size_t at = end; at > begin + 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
+  std::string_view digits = text;
+  std::size_t whole = std::min(digits.find('.'), digits.size());
+  std::string out;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    bool between_digits = i > 0 && digits[i - 1] != '-';
+    if (between_digits && i < whole && (whole - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
 }
 
 std::string goal_text(const Row& row) {
