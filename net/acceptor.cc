@@ -142,6 +142,9 @@ Task<Result<Admission>> Acceptor::check_join_token(Proof proof) {
 
 Task<Result<Admission>> Acceptor::check_proof(Proof proof) {
   CO_RETURN_IF_ERROR(check_identity(proof));
+  bool one_of_many = hello_.proves == Proves::cluster_secret;
+  if (!one_of_many && (proof.keyed.size() != 1 || proof.keyed.front().epoch != 0))
+    co_return Error(Code::bad_message, "handshake: impossible fields");
   switch (hello_.proves) {
     case Proves::cluster_secret:
       co_return check_cluster_secret(proof);

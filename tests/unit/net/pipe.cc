@@ -51,6 +51,11 @@ void PipeEnd::close() {
   out_->changed.notify_all();
 }
 
+void PipeEnd::finish() {
+  out_->finished = true;
+  out_->changed.notify_all();
+}
+
 Pipe::Pipe(Loop& loop) : to_server(std::make_shared<PipeLane>(loop)), to_client(std::make_shared<PipeLane>(loop)) {
   client = std::make_unique<PipeEnd>(to_client, to_server);
   server = std::make_unique<PipeEnd>(to_server, to_client);

@@ -32,6 +32,8 @@ class PipeEnd final : public Connection {
   Task<Result<std::size_t>> read_some(MutableBytes into) override;
   Task<Status> write(std::span<const ByteView> pieces) override;
   void close() override;
+  // Nothing more will be written here; reading goes on.
+  void finish();
   Address peer() const override { return Address(); }
   Address local() const override { return Address(); }
 
