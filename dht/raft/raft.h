@@ -109,8 +109,8 @@ class Raft {
   void applied(Index index);
   // The host holds the state up to `index` durably elsewhere.
   void compact_to(Index index);
-  // The host has installed, durably, a snapshot that reaches further than commit(), sent by the leader
-  // of `term`. What its disk still holds of an older log is void unless log() keeps it.
+  // The host has made `term` durable (by seen_term), then installed, durably, a snapshot that reaches further than
+  // commit(), sent by the leader of `term`. What its disk still holds of an older log is void unless log() keeps it.
   void restored_snapshot(Index index, Term snapshot_term, const Configuration& configuration, const Replica& leader,
                          Term term, Instant now);
   void snapshot_sent(const Replica& to, Index index);

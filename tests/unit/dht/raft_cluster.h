@@ -79,6 +79,7 @@ class Cluster {
   void apply(Node& node);
   void snapshot(Node& leader, const Replica& to);
   void check_leader(Node& node);
+  void check_reads();
   void tick(Node& node);
   int index_of(const NodeId& id) const;
   void violation(std::string text);
@@ -92,7 +93,8 @@ class Cluster {
   std::set<std::pair<int, int>> cut_;
   std::map<Term, Replica> leaders_;
   std::map<Index, std::pair<Term, ByteVector>> decided_;
-  Index acknowledged_ = 0;  // the highest commit index any leader has told a client about
+  Index acknowledged_ = 0;      // the highest commit index any leader has told a client about
+  Term acknowledged_term_ = 0;  // of that leader
   int reads_served_ = 0;
   std::uint64_t next_value_ = 1;
 };

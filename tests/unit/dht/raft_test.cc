@@ -68,7 +68,12 @@ TEST_CASE("no seed of crashes, cuts, losses, clock rates, group changes and tran
   auto [from, to] = seeds();
   int reads = 0;
   for (std::uint64_t seed = from; seed <= to; ++seed) {
+    SeededRandom draw(seed ^ 0xC0FFEE);
     ClusterOptions options;
+    options.loss = 0.2 * draw.unit() * draw.unit();
+    options.delay_max = milliseconds(1 + draw.below(200));
+    options.sync_max = milliseconds(1 + draw.below(draw.chance(0.5) ? 10 : 300));
+    options.heartbeat = milliseconds(50 + draw.below(150));
     Cluster cluster(seed, options);
     for (int i = 0; i < 600; ++i) {
       cluster.run(milliseconds(cluster.random().below(60)));
