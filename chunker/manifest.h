@@ -1,0 +1,97 @@
+// A file's list of extents. The root stands in the inode; what does not fit there overflows into manifest chunks, a
+// tree whose shape depends on the list alone, so that equal files have equal manifests however they came about, and an
+// edit replaces only the nodes on its path.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/codec.h"
+#include "base/result.h"
+#include "chunker/extent.h"
+#include "chunker/keys.h"
+
+namespace vortex::chunker {
+
+// The root lists at most this many records itself; longer lists have a level more.
+inline constexpr std::size_t kRootRecordsMax = 64;
+// A node ends behind a record whose XXH3 has 5 zero bits at its end, one in 32, but not before the minimum.
+inline constexpr std::size_t kNodeRecordsMin = 16, kNodeRecordsMax = 128;
+inline constexpr std::uint64_t kNodeEndMask = 31;
+inline constexpr std::uint8_t kManifestLevelMax = 12;
+inline constexpr std::size_t kNodeHeaderSize = 16;
+inline constexpr std::size_t kNodeSizeMax = kNodeHeaderSize + kNodeRecordsMax * kRecordSize;
+static_assert(kRootRecordsMax * kRecordSize <= 4 * kKiB, "an inode stays small");
+static_assert(kNodeSizeMax <= kChunkSizeMax);
+
+// For a file whose chunks are sealed: its key, and the proof that who wrote the manifest held it, so that nobody can
+// leave chunks out, put in others or move the file's end unseen.
+struct ManifestSeal {
+  WrappedKey key;
+  std::array<std::uint8_t, 32> proof{};
+  bool operator==(const ManifestSeal&) const = default;
+  VORTEX_FIELDS(key, proof)
+};
+
+// Two files with the same extents have the same, whatever their seals.
+using Etag = std::array<std::uint8_t, 16>;
+
+struct Manifest {
+  static constexpr std::uint8_t kVersion = 1;
+  std::uint8_t version = kVersion;
+  std::uint8_t level = 0;  // 0: the records are extents; n: they refer to nodes of level n - 1
+  std::uint64_t size = 0;  // of the file: the sum of the records' lengths
+  std::vector<Record> records;
+  Etag etag{};  // follows from the fields above
+  std::optional<ManifestSeal> seal;
+
+  Manifest() { settle(); }
+  // To be called after changing a field above `etag`.
+  void settle();
+
+  bool operator==(const Manifest&) const = default;
+  VORTEX_FIELDS(version, level, size, records, etag, seal)
+};
+
+// What decoding alone does not find: `damaged` or `unsupported_version`. For whoever takes a Manifest in.
+Status validate(const Manifest& manifest);
+
+// For content that is stored without chunks.
+Etag etag_of_inline(ByteView content);
+
+// Makes `seal` anew; to be done after every change of a sealed file's manifest.
+void seal_manifest(Manifest& manifest, const SecretKey& file_key, const WrappedKey& wrapped);
+// The file's key, when the user's key opens it (else `permission_denied`) and the proof fits (else `damaged`).
+Result<SecretKey> open_seal(const Manifest& manifest, const UserKey& user_key);
+// Key rotation: only the seal changes; the proof, the ETag and every chunk stay.
+Status rotate_seal(Manifest& manifest, const UserKey& from, const UserKey& to, Random& random);
+
+// A record of level 1 and up.
+struct NodeReference {
+  ChunkId node;               // SHA-256 of the node's bytes
+  std::uint64_t length = 0;   // bytes of the file below it
+  std::uint64_t extents = 0;  // below it
+};
+Record encode_reference(const NodeReference& reference);
+Result<NodeReference> decode_reference(const Record& record);
+
+// The bytes of the file that a valid record stands for.
+std::uint64_t record_length(std::uint8_t level, const Record& record);
+std::uint64_t record_extents(std::uint8_t level, const Record& record);
+
+// A manifest chunk: its plain content is stored like that of any other chunk, always whole copies, raw.
+struct ManifestNode {
+  ChunkId id;
+  std::uint8_t level = 0;
+  ByteVector bytes;
+};
+ManifestNode encode_node(std::uint8_t level, const std::vector<Record>& records);
+// The records, when these are the bytes of a node of that id and level; an empty `id` is not compared.
+Result<std::vector<Record>> decode_node(ByteView bytes, const ChunkId& id, std::uint8_t level);
+
+// Does a node of `count` records end behind its last one?
+bool ends_node(std::size_t count, const Record& last);
+
+}  // namespace vortex::chunker

@@ -1,0 +1,312 @@
+#include "chunker/pipeline.h"
+
+#include <cstdlib>
+#include <deque>
+
+#include "base/hash.h"
+#include "base/real/thread_pool.h"
+#include "chunker/manifest_builder.h"
+#include "tests/unit/chunker/support.h"
+#include "tests/unit/test.h"
+
+using namespace vortex;
+using namespace vortex::chunker;
+
+namespace {
+
+// Does nothing until told, and then in the order the test likes.
+class HeldPool final : public Pool {
+ public:
+  explicit HeldPool(Loop& loop) : Pool(loop) {}
+  void submit(UniqueFunction<void()> work, UniqueFunction<void()> done) override {
+    jobs.emplace_back(std::move(work), std::move(done));
+  }
+  void run_job(std::size_t index) {
+    auto job = std::move(jobs[index]);
+    jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(index));
+    job.first();
+    job.second();
+  }
+  std::deque<std::pair<UniqueFunction<void()>, UniqueFunction<void()>>> jobs;
+};
+
+struct Flow {
+  Status produced;
+  bool ended = false;
+  Status consumed;
+  std::vector<ReadyChunk> chunks;
+};
+
+Task<void> produce(Pipeline& pipeline, ByteView bytes, std::vector<std::size_t> pieces, Flow& flow) {
+  for (std::size_t i = 0; !bytes.empty() && flow.produced.ok(); ++i) {
+    std::size_t count = std::min(pieces[i % pieces.size()], bytes.size());
+    flow.produced = co_await pipeline.write(bytes.first(count));
+    bytes = bytes.subspan(count);
+  }
+  if (flow.produced.ok()) flow.produced = co_await pipeline.finish();
+}
+
+Task<void> consume(Pipeline& pipeline, Flow& flow) {
+  while (true) {
+    auto next = co_await pipeline.next();
+    if (!next.ok()) {
+      flow.consumed = std::move(next).error();
+      break;
+    }
+    if (!next->has_value()) break;
+    flow.chunks.push_back(std::move(**next));
+  }
+  flow.ended = true;
+}
+
+Flow through(World& world, const Policy& policy, Sealer* sealer, ByteView bytes,
+             const std::vector<std::size_t>& pieces) {
+  Flow flow;
+  Pipeline::Options options;
+  options.sealer = sealer;
+  Pipeline pipeline(world.loop, world.pool, policy, options);
+  TaskGroup group(world.loop);
+  group.spawn(produce(pipeline, bytes, pieces, flow));
+  group.spawn(consume(pipeline, flow));
+  world.poll();
+  group.spawn(pipeline.stop());
+  world.poll();
+  REQUIRE_EQ(group.size(), 0);
+  REQUIRE(flow.ended);
+  REQUIRE(flow.produced.ok());
+  REQUIRE(flow.consumed.ok());
+  return flow;
+}
+
+// The chunk's stored form from k random shards.
+Buffer from_shards(Random& random, const ErasureCode& code, const ReadyChunk& ready) {
+  ShardSet available = (ShardSet(1) << code.policy().shards()) - 1;
+  for (int i = 0; i < code.policy().parity; ++i)
+    available &= ~(ShardSet(1) << random.below(static_cast<std::uint64_t>(code.policy().shards())));
+  std::size_t size = ready.chunk.stored.size();
+  auto read = ShardRead::plan(code.policy(), size, 0, size, available);
+  REQUIRE(read.ok());
+  std::vector<ByteView> pieces;
+  for (const ShardPiece& piece : read->pieces())
+    pieces.push_back(
+        ready.shards[static_cast<std::size_t>(piece.shard)].data.view().subspan(piece.offset, piece.length));
+  auto stored = read->assemble(code, pieces);
+  REQUIRE(stored.ok());
+  return *stored;
+}
+
+// One case: any bytes, any split, any policy give the same bytes back.
+void round_trip(Random& random, World& world) {
+  Policy policy = any_policy(random);
+  std::size_t boundary = policy.cut.average * (1 + random.below(3)), size = 0;
+  switch (random.below(4)) {
+    case 0:
+      size = boundary - 1 + random.below(3);
+      break;
+    case 1:
+      size = random.below(3);
+      break;
+    case 2:
+      size = random.below(2000);
+      break;
+    default:
+      size = random.below(60 * kKiB);
+      break;
+  }
+  ByteVector bytes = any_bytes(random, size);
+  std::vector<std::size_t> pieces;
+  for (std::uint64_t i = 0, count = 1 + random.below(5); i < count; ++i)
+    pieces.push_back(1 + random.below(random.chance(0.3) ? 100 : 40000));
+  SecretKey key = SecretKey::generate(random);
+  Sealer sealer(key, random);
+  bool sealed = policy.sealing != Sealing::none;
+  Flow flow = through(world, policy, sealed ? &sealer : nullptr, bytes, pieces);
+
+  std::optional<ErasureCode> code;
+  if (policy.code.coded()) code.emplace(policy.code);
+  ManifestBuilder builder;
+  std::size_t at = 0;
+  for (const ReadyChunk& ready : flow.chunks) {
+    const StoredChunk& chunk = ready.chunk;
+    REQUIRE_EQ(chunk.file_offset, at);
+    REQUIRE_EQ(chunk.header.sealed(), sealed);
+    REQUIRE(check_blocks(chunk.stored, 0, chunk.sums).ok());
+    REQUIRE_EQ(ready.shards.size(), static_cast<std::size_t>(policy.code.shards()));
+    Buffer stored = code ? from_shards(random, *code, ready) : chunk.stored;
+    auto plain = unpack(chunk.id, stored, at, sealed ? &key : nullptr, Trust::nothing);
+    REQUIRE(plain.ok());
+    REQUIRE_EQ(plain->size(), chunk.header.plain_size);
+    REQUIRE(equal(*plain, ByteView(bytes).subspan(at, plain->size())));
+    at += plain->size();
+    builder.add(Extent::of(chunk, policy.code));
+  }
+  REQUIRE_EQ(at, bytes.size());
+  Manifest manifest = builder.finish();
+  REQUIRE(validate(manifest).ok());
+  REQUIRE_EQ(manifest.size, bytes.size());
+  // One flipped bit anywhere in one chunk.
+  if (flow.chunks.empty()) return;
+  const StoredChunk& chunk = flow.chunks[random.below(flow.chunks.size())].chunk;
+  Buffer bad = Buffer::copy_of(chunk.stored);
+  bad.writable()[random.below(bad.size())] ^= static_cast<std::uint8_t>(1 << random.below(8));
+  REQUIRE(!unpack(chunk.id, bad, chunk.file_offset, &key, Trust::nothing).ok());
+  REQUIRE(!check_stored(chunk.id, bad).ok());
+}
+
+}  // namespace
+
+TEST_CASE("any bytes in any split under any policy come back, and a flipped bit never does") {
+  // 100,000 with VORTEX_TEST_CASES=100000; a share of them by default.
+  const char* wanted = std::getenv("VORTEX_TEST_CASES");
+  const int cases = wanted != nullptr ? std::atoi(wanted) : 2000;
+  World world;
+  for (int number = 0; number < cases; ++number) {
+    CAPTURE(number);
+    SeededRandom random(static_cast<std::uint64_t>(number));
+    round_trip(random, world);
+  }
+}
+
+TEST_CASE("files of 0, 1, boundary - 1, boundary and boundary + 1 bytes have the chunks one expects") {
+  World world;
+  SeededRandom random(1);
+  Policy policy;
+  for (auto [size, chunks] :
+       {std::pair(std::size_t(0), 0u), std::pair(std::size_t(1), 1u), std::pair(kChunkSizeDefault - 1, 1u),
+        std::pair(kChunkSizeDefault, 1u), std::pair(kChunkSizeDefault + 1, 2u)}) {
+    Flow flow = through(world, policy, nullptr, text_bytes(random, size), {1000000});
+    EXPECT_EQ(flow.chunks.size(), chunks);
+  }
+}
+
+TEST_CASE("chunks come out in order though the pool ends them in another, and the window holds the producer back") {
+  asio::io_context context;
+  Loop loop(context);
+  HeldPool pool(loop);
+  auto poll = [&context] {
+    context.restart();
+    context.poll();
+  };
+  Policy policy;
+  policy.cut = CutPolicy::fixed(64 * kKiB);
+  policy.compression = Compression::none;
+  Pipeline::Options options;
+  options.window = 5 * 66 * kKiB;
+  SeededRandom random(2);
+  ByteVector bytes = random_bytes(random, 20 * 64 * kKiB + 5);
+  Flow flow;
+  {
+    Pipeline pipeline(loop, pool, policy, options);
+    TaskGroup group(loop);
+    group.spawn(produce(pipeline, bytes, {100000}, flow));
+    group.spawn(consume(pipeline, flow));
+    poll();
+    while (!pool.jobs.empty()) {
+      EXPECT_LE(pool.jobs.size(), 5);
+      pool.run_job(random.below(pool.jobs.size()));
+      poll();
+    }
+    EXPECT(flow.ended);
+    group.spawn(pipeline.stop());
+    poll();
+  }
+  REQUIRE_EQ(flow.chunks.size(), 21);
+  for (std::size_t i = 0; i < flow.chunks.size(); ++i) EXPECT_EQ(flow.chunks[i].chunk.file_offset, i * 64 * kKiB);
+}
+
+TEST_CASE("a cancelled pipeline ends at once, waits for the pool and loses nothing of its memory") {
+  asio::io_context context;
+  Loop loop(context);
+  HeldPool pool(loop);
+  auto poll = [&context] {
+    context.restart();
+    context.poll();
+  };
+  Policy policy;
+  policy.cut = CutPolicy::fixed(64 * kKiB);
+  Pipeline::Options options;
+  options.window = 3 * 140 * kKiB;
+  ByteVector bytes(2 * kMiB, 7);
+  Flow flow;
+  Pipeline pipeline(loop, pool, policy, options);
+  TaskGroup group(loop), stopping(loop);
+  group.spawn(produce(pipeline, bytes, {100000}, flow));
+  group.spawn(consume(pipeline, flow));
+  poll();
+  EXPECT_EQ(pool.jobs.size(), 3);
+  group.cancel();
+  poll();
+  EXPECT_EQ(group.size(), 0);
+  EXPECT(flow.produced.is(Code::cancelled));
+  EXPECT(flow.consumed.is(Code::cancelled));
+  stopping.spawn(pipeline.stop());
+  stopping.cancel();
+  poll();
+  EXPECT_EQ(stopping.size(), 1);
+  while (!pool.jobs.empty()) pool.run_job(0);
+  poll();
+  EXPECT_EQ(stopping.size(), 0);
+}
+
+TEST_CASE("an append seals its chunks to their place in the file") {
+  World world;
+  SeededRandom random(3);
+  SecretKey key = SecretKey::generate(random);
+  Sealer sealer(key, random);
+  Policy policy;
+  policy.sealing = Sealing::aes_256_gcm;
+  Pipeline::Options options;
+  options.sealer = &sealer;
+  options.file_offset = 12345;
+  Pipeline pipeline(world.loop, world.pool, policy, options);
+  Flow flow;
+  TaskGroup group(world.loop);
+  ByteVector bytes(10, 'x');
+  group.spawn(produce(pipeline, bytes, {3}, flow));
+  group.spawn(consume(pipeline, flow));
+  world.poll();
+  REQUIRE_EQ(flow.chunks.size(), 1);
+  const StoredChunk& chunk = flow.chunks[0].chunk;
+  EXPECT_EQ(chunk.file_offset, 12345);
+  EXPECT(unpack(chunk.id, chunk.stored, 12345, &key, Trust::nothing).ok());
+  EXPECT(unpack(chunk.id, chunk.stored, 0, &key, Trust::nothing).is(Code::damaged));
+}
+
+TEST_CASE("on real threads the same chunks come out as on one") {
+  SeededRandom random(4);
+  ByteVector bytes = text_bytes(random, 3 * kMiB);
+  ByteVector noise = random_bytes(random, 3 * kMiB);
+  bytes.insert(bytes.end(), noise.begin(), noise.end());
+  Policy policy;
+  policy.cut = CutPolicy::content(64 * kKiB);
+  policy.code = CodePolicy{4, 2};
+  policy.sealing = Sealing::aes_256_gcm;
+  SecretKey key = SecretKey::generate(random);
+  auto chunk_ids = [](const Flow& flow) {
+    std::vector<ChunkId> ids;
+    for (const ReadyChunk& ready : flow.chunks) ids.push_back(ready.chunk.id);
+    return ids;
+  };
+  World world;
+  SeededRandom salt(5), same_salt(5);
+  Sealer sealer(key, salt), same_sealer(key, same_salt);
+  Flow expected = through(world, policy, &sealer, bytes, {100000});
+
+  asio::io_context context;
+  auto guard = asio::make_work_guard(context);
+  Loop loop(context);
+  ThreadPool pool(loop, 3);
+  Pipeline::Options options;
+  options.sealer = &same_sealer;
+  options.window = 4 * kMiB;
+  Flow flow;
+  Pipeline pipeline(loop, pool, policy, options);
+  TaskGroup group(loop);
+  group.spawn(produce(pipeline, bytes, {100000}, flow));
+  group.spawn(consume(pipeline, flow));
+  while (group.size() > 0) context.run_one();
+  group.spawn(pipeline.stop());
+  while (group.size() > 0) context.run_one();
+  EXPECT(flow.produced.ok());
+  EXPECT(chunk_ids(flow) == chunk_ids(expected));
+}
