@@ -82,7 +82,7 @@ TlsContext::TlsContext() : context_(SSL_CTX_new(TLS_method())) {
   CHECK(context != nullptr);
   CHECK(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1);
   CHECK(SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1);
-  CHECK(SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256") == 1);
+  CHECK(SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384") == 1);
   CHECK(SSL_CTX_set1_groups_list(context, "X25519") == 1);
   CHECK(SSL_CTX_set1_sigalgs_list(context, "ed25519") == 1);
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);

@@ -39,7 +39,8 @@ int TlsWire::write(bio_st* bio, const char* from, int size) {
     BIO_set_retry_write(bio);
     return -1;
   }
-  wire.outgoing_.insert(wire.outgoing_.end(), from, from + count);
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(from);  // of one type with the target: a block copy
+  wire.outgoing_.insert(wire.outgoing_.end(), bytes, bytes + count);
   return size;
 }
 
