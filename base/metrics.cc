@@ -70,8 +70,8 @@ double Histogram::mean() const {
 std::uint64_t Histogram::percentile(double percent) const {
   std::uint64_t total = count();
   if (total == 0) return 0;
-  auto wanted =
-      static_cast<std::uint64_t>(std::ceil(std::clamp(percent, 0.0, 100.0) / 100 * static_cast<double>(total)));
+  if (percent >= 100) return max();
+  auto wanted = static_cast<std::uint64_t>(std::ceil(std::max(percent, 0.0) / 100 * static_cast<double>(total)));
   wanted = std::max<std::uint64_t>(wanted, 1);
   std::uint64_t seen = 0;
   for (std::size_t row = 0; row < kRows; ++row) {
