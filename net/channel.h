@@ -43,6 +43,10 @@ class Channel final : private Admission {
   template <class Method>
   Task<Result<Reply<Method>>> call(typename Method::Request request, CallOptions options = CallOptions());
 
+  // Waits until a request with a payload of `bytes` fits the window. Nothing is reserved: start() at once.
+  Task<Status> wait_for_room(std::size_t bytes, Instant deadline);
+  bool has_room(std::size_t bytes) const;
+
   // Sends without waiting and without a coroutine. `busy` when the window is full; after an error `call` is not
   // attached.
   template <class Method>
@@ -110,8 +114,7 @@ class Channel final : private Admission {
   void say_goodbye();
 
   // channel_call.cc
-  Task<Status> wait_for_room(std::size_t bytes, Instant deadline);
-  bool has_room(std::size_t bytes) const;
+  bool window_fits(std::size_t bytes) const;
   Status check_call(const MethodInfo& method, std::size_t payload_size) const;
   FrameHeader request_header(const MethodInfo& method, Duration timeout, bool payload);
   void attach(PendingCall& call, const MethodInfo& method, std::uint64_t id, Duration timeout, std::size_t bytes);
@@ -175,7 +178,8 @@ template <class Method>
 Status Channel::start(TypedCall<Method>& call, const typename Method::Request& request, Duration timeout,
                       Buffer payload) {
   RETURN_IF_ERROR(check_call(Method::kInfo, payload.size()));
-  if (!has_room(payload.size())) return Error(Code::busy, "too many calls to this peer").with_retry_after(kBusyRetryMs);
+  if (!window_fits(payload.size()))
+    return Error(Code::busy, "too many calls to this peer").with_retry_after(kBusyRetryMs);
   FrameHeader header = request_header(Method::kInfo, timeout, !payload.empty());
   std::size_t before = outbox_.bytes();
   RETURN_IF_ERROR(outbox_.add(Method::kInfo.priority, header, request, Method::kInfo.body_max, std::move(payload)));
@@ -185,13 +189,12 @@ Status Channel::start(TypedCall<Method>& call, const typename Method::Request& r
 
 template <class Method>
 Task<Result<Reply<Method>>> Channel::call(typename Method::Request request, CallOptions options) {
-  Loop& loop = env_.loop();
-  if (room_.size() > 0 || !has_room(options.payload.size())) {
+  if (!has_room(options.payload.size())) {
     Instant deadline = env_.now() + options.timeout;
     CO_RETURN_IF_ERROR(co_await wait_for_room(options.payload.size(), deadline));
     options.timeout = deadline - env_.now();
   }
-  AwaitedCall<Method> waiting(loop);
+  AwaitedCall<Method> waiting(env_.loop());
   CO_RETURN_IF_ERROR(start(waiting, request, options.timeout, std::move(options.payload)));
   co_return co_await waiting.wait();
 }

@@ -11,9 +11,12 @@ void PendingCall::abandon() {
   if (channel_) channel_->abandon(*this);
 }
 
-bool Channel::has_room(std::size_t bytes) const {
+bool Channel::window_fits(std::size_t bytes) const {
   return calls_ < kConnectionRequestsMax && (calls_ == 0 || bytes <= kConnectionBytesMax - call_bytes_);
 }
+
+// Those who wait already come first.
+bool Channel::has_room(std::size_t bytes) const { return room_.size() == 0 && window_fits(bytes); }
 
 Status Channel::check_call(const MethodInfo& method, std::size_t payload_size) const {
   if (!open()) return Error(Code::unreachable, std::string(closed_because_->message()));
@@ -28,7 +31,7 @@ Task<Status> Channel::wait_for_room(std::size_t bytes, Instant deadline) {
   Status status;
   do {
     status = co_await room_.wait(deadline);
-  } while (status.ok() && open() && !has_room(bytes));
+  } while (status.ok() && open() && !window_fits(bytes));
   if (--waiting_calls_ == 0) room_left_.wake();
   co_return status;
 }

@@ -12,6 +12,10 @@ MutableBytes FrameParser::room() {
   if (state_ == State::done) discard_frame();
   if (state_ == State::payload) return payload_.writable().subspan(payload_filled_);
 
+  if (shrink_wanted_ && state_ == State::header && buffered() == 0) {
+    shrink_wanted_ = room_was_filled_ = false;
+    if (capacity_ > kReceiveBufferMin) reallocate(kReceiveBufferMin);
+  }
   std::size_t needed = kFrameHeaderSize;
   if (state_ == State::body) needed += frame_.header.body_length;
   std::size_t wanted = std::max({capacity_, needed, kReceiveBufferMin});
@@ -130,13 +134,6 @@ void FrameParser::reallocate(std::size_t capacity) {
   capacity_ = capacity;
   begin_ = 0;
   end_ = kept;
-}
-
-void FrameParser::shrink() {
-  if (state_ != State::header || buffered() > 0 || capacity_ <= kReceiveBufferMin) return;
-  buffer_.reset();
-  capacity_ = begin_ = end_ = 0;
-  room_was_filled_ = false;
 }
 
 }  // namespace vortex::net

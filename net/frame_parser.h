@@ -36,8 +36,8 @@ class FrameParser {
   // an error there is no way to find the next frame: the connection must be closed.
   Result<Frame*> next();
 
-  // Gives memory back when nothing is being received.
-  void shrink();
+  // Gives memory back the next time that nothing is half-received. The room given out before stays good.
+  void shrink() { shrink_wanted_ = true; }
   // Bytes held for receiving, payloads included.
   std::size_t memory() const { return capacity_ + payload_.size(); }
 
@@ -65,6 +65,7 @@ class FrameParser {
   std::size_t skip_ = 0;            // bytes of a refused payload still to come
   bool payloads_expected_ = false;  // the last frame had a large one
   bool room_was_filled_ = false;    // the last read took all the room there was
+  bool shrink_wanted_ = false;
 };
 
 }  // namespace vortex::net

@@ -42,12 +42,21 @@ inline constexpr std::size_t kSlowestBytesPerSecond = 64 * kKiB;
 // What a closing connection may take to send its last words.
 inline constexpr Duration kLinger = milliseconds(500);
 
-inline constexpr Duration kConnectPatience = seconds(5);
 inline constexpr Duration kHandshakePatience = seconds(5);
+// Connections that have not proven anything yet; beyond this the oldest of them goes.
 inline constexpr std::size_t kHandshakesMax = 512;
+inline constexpr Duration kAcceptRetry = milliseconds(100);
+
+// Dialling and handshake together.
+inline constexpr Duration kConnectPatience = seconds(5);
 inline constexpr Duration kBackoffMin = milliseconds(100);
 inline constexpr Duration kBackoffMax = seconds(10);
+// A connection that ended sooner counts as a failure to connect.
+inline constexpr Duration kShortLife = seconds(1);
 inline constexpr Duration kIdleClose = seconds(90);
+inline constexpr Duration kTidyPeriod = seconds(10);
+inline constexpr std::size_t kPeersMax = 64 * 1024;
+inline constexpr std::size_t kLinksMax = kNodeConnectionsMax / 2;
 static_assert(kIdleClose > kPingAfter);
 
 }  // namespace vortex::net

@@ -1,0 +1,201 @@
+#include "net/peers.h"
+
+#include "base/metrics.h"
+#include "tests/sim/fabric.h"
+#include "tests/unit/net/node.h"
+#include "tests/unit/test.h"
+
+using namespace vortex;
+using namespace vortex::net;
+using namespace vortex::net::test;
+using vortex::sim::Machine;
+using vortex::sim::World;
+
+namespace {
+
+struct Pair {
+  explicit Pair(std::uint64_t seed) : world(seed), a(world.add_machine()), b(world.add_machine()) {
+    start_node(a);
+    start_node(b);
+  }
+  NetProgram& at_a() { return a.as<NetProgram>(); }
+  NetProgram& at_b() { return b.as<NetProgram>(); }
+  std::uint64_t total(Machine& machine, std::string_view counter) { return machine.env().metrics().total(counter); }
+
+  template <class Method = Echo>
+  Result<Reply<Method>> call(typename Method::Request request, CallOptions options = CallOptions()) {
+    auto body = [&](Env&) { return at_a().peers.call<Method>(target_of(b), std::move(request), std::move(options)); };
+    return world.run(a, body);
+  }
+  Result<Reply<Echo>> echo(std::string_view text, Duration timeout = seconds(5)) {
+    return call<Echo>(echo_request(text), CallOptions(timeout));
+  }
+
+  World world;
+  Machine& a;
+  Machine& b;
+};
+
+}  // namespace
+
+TEST_CASE("a call connects on demand, and the connection is used again") {
+  Pair pair(1);
+  for (int i = 0; i < 5; ++i) {
+    auto reply = pair.echo("hello");
+    REQUIRE(reply.ok());
+    EXPECT_EQ(as_text(reply->response.data), "hello");
+  }
+  EXPECT_EQ(pair.total(pair.a, "vortex_net_connects_total"), 1);
+  EXPECT_EQ(pair.at_b().server.channels(), 1);
+}
+
+TEST_CASE("bulk travels over a connection of its own") {
+  Pair pair(2);
+  EXPECT(pair.echo("control").ok());
+  CallOptions options(seconds(5), Buffer::allocate(1 << 20));
+  EchoBulkRequest request;
+  request.answer_bytes = 1000;
+  auto reply = pair.call<EchoBulk>(request, std::move(options));
+  REQUIRE(reply.ok());
+  EXPECT_EQ(reply->response.received_bytes, 1 << 20);
+  EXPECT_EQ(reply->payload.size(), 1000);
+  EXPECT_EQ(pair.at_b().server.channels(), 2);
+}
+
+TEST_CASE("a node that restarted is called over a new connection") {
+  Pair pair(3);
+  EXPECT(pair.echo("before").ok());
+  pair.b.restart();
+  pair.world.run_for(seconds(1));
+  EXPECT(pair.echo("after").ok());
+  pair.b.stop();
+  pair.world.run_for(seconds(1));
+  EXPECT(!pair.b.running());
+  EXPECT(pair.echo("nobody there").is(Code::unreachable));
+}
+
+TEST_CASE("attempts to connect are put off, longer after each failure, and say so") {
+  Pair pair(4);
+  pair.b.kill();
+  int downs = 0;
+  pair.at_a().peers.on_down([&downs](const NodeId&, const Error&) { ++downs; });
+  for (int i = 0; i < 1000; ++i) {
+    auto reply = pair.echo("?");
+    REQUIRE(reply.is(Code::unreachable));
+    pair.world.run_for(milliseconds(20));
+  }
+  std::uint64_t attempts = pair.total(pair.a, "vortex_net_connects_failed_total");
+  EXPECT_GE(attempts, 5);
+  EXPECT_LE(attempts, 12);
+  EXPECT_EQ(downs, static_cast<int>(attempts));
+  auto refused = pair.echo("?");
+  EXPECT_GT(refused.error().retry_after_ms(), 0);
+  start_node(pair.b);
+  pair.world.run_for(kBackoffMax * 2);
+  EXPECT(pair.echo("back").ok());
+}
+
+TEST_CASE("a new address is tried at once") {
+  Pair pair(5);
+  Machine& c = pair.world.add_machine();
+  pair.b.kill();
+  EXPECT(pair.echo("?").is(Code::unreachable));
+  c.start([](Env& env) -> std::unique_ptr<sim::Program> { return std::make_unique<NetProgram>(env, 2); });
+  auto body = [&](Env&) {
+    return pair.at_a().peers.call<Echo>(Target(id_of(2), c.address(kPort)), echo_request("moved"));
+  };
+  EXPECT(pair.world.run(pair.a, body).ok());
+}
+
+TEST_CASE("another node at the address is not taken for the one that is called") {
+  Pair pair(6);
+  auto body = [&](Env&) {
+    return pair.at_a().peers.call<Echo>(Target(id_of(9), pair.b.address(kPort)), echo_request("?"));
+  };
+  EXPECT(pair.world.run(pair.a, body).is(Code::unauthenticated));
+}
+
+TEST_CASE("a call ends by its deadline though the other side has vanished") {
+  Pair pair(7);
+  EXPECT(pair.echo("there").ok());
+  pair.world.network().cut(pair.a, pair.b);
+  Duration before = pair.world.now();
+  EXPECT(pair.echo("lost", milliseconds(700)).is(Code::timed_out));
+  EXPECT_LE(pair.world.now() - before, milliseconds(750));
+  pair.world.network().heal_all();
+  EXPECT(pair.echo("found", seconds(60)).ok());
+}
+
+TEST_CASE("a request lost with a kept connection is sent again when that is safe") {
+  Pair pair(8);
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(pair.echo("x").ok());
+    pair.world.run_for(seconds(2));
+    pair.world.network().reset(pair.a, pair.b);
+    auto reply = pair.echo("after a reset", seconds(30));
+    INFO((reply.ok() ? std::string() : reply.error().to_string()));
+    EXPECT(reply.ok());
+  }
+}
+
+TEST_CASE("idle connections are closed, and unused peers forgotten") {
+  Pair pair(9);
+  EXPECT(pair.echo("x").ok());
+  pair.world.run_for(kIdleClose - seconds(20));
+  EXPECT_EQ(pair.at_a().peers.connections(), 1);
+  pair.world.run_for(seconds(40));
+  EXPECT_EQ(pair.at_a().peers.connections(), 0);
+  EXPECT_EQ(pair.at_b().server.channels(), 0);
+  pair.world.run_for(kIdleClose);
+  EXPECT_EQ(pair.at_a().peers.known(), 0);
+  EXPECT_EQ(pair.world.network().connections(), 0);
+  EXPECT(pair.echo("again").ok());
+}
+
+TEST_CASE("who connects and proves nothing is closed after a while, and cannot keep others out") {
+  Pair pair(10);
+  Machine& attacker = pair.world.add_machine();
+  auto hold = [](Env& env, Address at) -> Task<void> {
+    std::vector<std::unique_ptr<Connection>> held;
+    for (std::size_t i = 0; i < 2 * kHandshakesMax; ++i) {
+      auto connection = co_await env.network().connect(at);
+      if (connection.ok()) held.push_back(std::move(*connection));
+    }
+    co_await sleep_for(env, std::chrono::hours(1));
+  };
+  attacker.spawn(hold(attacker.env(), pair.b.address(kPort)));
+  bool most_seen = false;
+  for (int i = 0; i < 100; ++i) {
+    pair.world.run_for(milliseconds(5));
+    EXPECT_LE(pair.at_b().server.handshakes(), kHandshakesMax + 1);
+    most_seen = most_seen || pair.at_b().server.handshakes() >= kHandshakesMax;
+    if (i % 10 == 0) EXPECT(pair.echo("honest").ok());
+  }
+  EXPECT(most_seen);
+  pair.world.run_for(kHandshakePatience + seconds(1));
+  EXPECT_EQ(pair.at_b().server.handshakes(), 0);
+}
+
+TEST_CASE("a crash in the middle of many calls leaves nothing behind") {
+  for (std::uint64_t seed = 20; seed < 30; ++seed) {
+    Pair pair(seed);
+    auto chatter = [](NetProgram& node, Target to) -> Task<void> {
+      while (true) {
+        auto reply = co_await node.peers.call<Echo>(to, echo_request("x"), CallOptions(milliseconds(300)));
+        if (reply.is(Code::cancelled) || reply.is(Code::closed)) break;
+        Status slept = co_await sleep_for(node.env(), milliseconds(1));
+        if (!slept.ok()) break;
+      }
+    };
+    for (int i = 0; i < 20; ++i) pair.a.spawn(chatter(pair.at_a(), target_of(pair.b)));
+    pair.world.run_for(milliseconds(100));
+    pair.b.power_cut();
+    pair.world.run_for(milliseconds(500));
+    pair.b.start();
+    pair.world.run_for(seconds(2));
+    pair.a.kill();
+    pair.world.run_for(seconds(1));
+    EXPECT_EQ(pair.at_b().board.load.requests(), 0);
+    EXPECT_EQ(pair.at_b().server.channels(), 0);
+  }
+}
