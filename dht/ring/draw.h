@@ -7,10 +7,21 @@
 
 namespace vortex::dht {
 
-inline std::uint64_t mix(std::uint64_t seed, std::uint64_t position) {
-  std::uint64_t x = (seed ^ position) * 0x9E3779B97F4A7C15;
-  x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93;
-  return x ^ (x >> 32);
+// A position, prepared once for the draws of all nodes.
+struct Position {
+  std::uint64_t value;
+  std::uint64_t factor;
+  explicit Position(std::uint64_t position) : value(position) {
+    std::uint64_t x = (position ^ (position >> 32)) * 0x9E3779B97F4A7C15;
+    x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93;
+    factor = (x ^ (x >> 32)) | 1;
+  }
+};
+
+// Uniform in 64 bits: one wide multiplication, its halves folded.
+inline std::uint64_t uniform_draw(std::uint64_t seed, const Position& position) {
+  auto product = static_cast<unsigned __int128>(seed ^ position.value) * position.factor;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
 // log2(1 + i / 256) × 2^32, made at compile time by repeated squaring.

@@ -35,11 +35,11 @@ Ring::Ring(std::vector<RingNode> nodes) : nodes_(std::move(nodes)) {
 
 // The `count` smallest draws, sorted. Most nodes are passed over by a bound that costs no logarithm:
 // -log2(u) ≥ 1 - u, since it is convex, 0 at 1 and 1 at 1/2, and steeper before.
-std::size_t Ring::best(std::uint64_t position, std::size_t count, Candidate* candidates) const {
+std::size_t Ring::best(const Position& position, std::size_t count, Candidate* candidates) const {
   std::size_t found = 0;
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
   for (std::uint32_t i = 0; i < seeds_.size(); ++i) {
-    std::uint64_t uniform = mix(seeds_[i], position);
+    std::uint64_t uniform = uniform_draw(seeds_[i], position);
     std::uint64_t bound = ~uniform >> 32;
     if (bound * scale_[i] >= limit) continue;
     Candidate candidate{exponential(uniform) * scale_[i], i};
@@ -57,11 +57,11 @@ std::size_t Ring::best(std::uint64_t position, std::size_t count, Candidate* can
 }
 
 // With several zones: rounds over the draws in their order; in round r a zone may own r copies.
-std::size_t Ring::best_by_zone(std::uint64_t position, std::size_t count, std::span<std::uint32_t> indices) const {
+std::size_t Ring::best_by_zone(const Position& position, std::size_t count, std::span<std::uint32_t> indices) const {
   std::vector<Candidate> draws;
   draws.reserve(seeds_.size());
   for (std::uint32_t i = 0; i < seeds_.size(); ++i)
-    draws.push_back(Candidate{exponential(mix(seeds_[i], position)) * scale_[i], i});
+    draws.push_back(Candidate{exponential(uniform_draw(seeds_[i], position)) * scale_[i], i});
   if (count <= zone_count_) {
     // Only the best of each zone can be chosen.
     std::vector<Candidate> first(zone_count_, Candidate{~std::uint64_t(0), 0});
@@ -90,9 +90,9 @@ std::size_t Ring::owners(const Id& position, std::size_t count, std::span<std::u
   CHECK(count <= kOwnersMax && count <= indices.size());
   count = std::min(count, nodes_.size());
   if (count == 0) return 0;
-  if (zone_count_ > 1) return best_by_zone(position.prefix(), count, indices);
+  if (zone_count_ > 1) return best_by_zone(Position(position.prefix()), count, indices);
   std::array<Candidate, kOwnersMax> candidates;
-  std::size_t found = best(position.prefix(), count, candidates.data());
+  std::size_t found = best(Position(position.prefix()), count, candidates.data());
   for (std::size_t i = 0; i < found; ++i) indices[i] = candidates[i].index;
   return found;
 }

@@ -14,6 +14,8 @@
 
 namespace vortex::dht {
 
+struct Position;
+
 inline constexpr std::size_t kOwnersMax = 32;
 
 struct RingNode {
@@ -48,8 +50,8 @@ class Ring {
       return cost != other.cost ? cost < other.cost : index < other.index;
     }
   };
-  std::size_t best(std::uint64_t position, std::size_t count, Candidate* candidates) const;
-  std::size_t best_by_zone(std::uint64_t position, std::size_t count, std::span<std::uint32_t> indices) const;
+  std::size_t best(const Position& position, std::size_t count, Candidate* candidates) const;
+  std::size_t best_by_zone(const Position& position, std::size_t count, std::span<std::uint32_t> indices) const;
 
   std::vector<RingNode> nodes_;       // sorted by id, so that equal directories make equal rings
   std::vector<std::uint64_t> seeds_;  // of nodes_[i]'s draws
