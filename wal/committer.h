@@ -1,0 +1,174 @@
+// Group commit: batches are copied into the group that is being filled; whatever waits when the disk becomes free is
+// written and synced as one.
+#pragma once
+
+#include <array>
+#include <list>
+#include <span>
+
+#include "base/env.h"
+#include "base/metrics.h"
+#include "base/task_group.h"
+#include "wal/group.h"
+#include "wal/owners.h"
+#include "wal/segments.h"
+
+namespace vortex::wal {
+
+// Told once what became of the batch it was staged with: durable, or why not. Lives until then; destroying it earlier
+// means that nobody wants to know. It is told on the loop thread, may stage again and destroy itself.
+class Completion {
+ public:
+  Completion() = default;
+  virtual ~Completion() { unlink(); }
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+
+  virtual void finished(const Status& status) = 0;
+  // Set by stage().
+  const Appended& appended() const { return appended_; }
+
+ private:
+  friend class Committer;
+  friend class CompletionList;
+  void unlink();
+  Appended appended_;
+  Completion* before_ = nullptr;
+  Completion* after_ = nullptr;
+};
+
+// A ring of completions through themselves: joining and leaving cost no allocation.
+class CompletionList {
+ public:
+  CompletionList() { ends_.before_ = ends_.after_ = &ends_; }
+  void push_back(Completion& completion);
+  void take_all(CompletionList& from);
+  // Tells all of them; those that join meanwhile are not told.
+  void finish(const Status& status);
+
+ private:
+  struct Ends final : Completion {
+    void finished(const Status&) override {}
+  };
+  Ends ends_;
+};
+
+// Where the log ends when the committer takes over.
+struct LogEnd {
+  std::uint64_t log_id = 0;
+  Lsn place;                   // of the next group; at offset 0 it opens its segment
+  std::uint64_t sequence = 0;  // of the last group
+  std::uint64_t check = 0;     // of the last group
+};
+
+class Committer {
+ public:
+  Committer(Env& env, Segments& segments, Owners& owners, const Options& options);
+
+  void begin(const LogEnd& end);
+  // Writes groups until cancelled, failed or closed.
+  Task<void> run();
+
+  // Copies the batch, which will be durable as a whole or not be at all. `busy` when there is no room at the moment,
+  // or others wait for it.
+  Status stage(std::span<const Record> batch, Completion& completion);
+  // The same, waiting for room and then until it is durable.
+  Task<Result<Appended>> append(std::span<const Record> batch);
+  Task<Status> note(RecordType type, OwnerId owner, Lsn before);
+
+  // Everything durable lies before it.
+  const LogEnd& end() const { return end_; }
+  const Status& state() const { return state_; }
+  // A group is written though it may be empty: it says that everything before it is durable, and which segment is
+  // the oldest.
+  void want_note();
+  // No more batches; run() ends after what is staged and one last note.
+  void close();
+  // Whoever waits gets `error`, and so does every later call.
+  void fail(const Error& error);
+  // A spare segment has come, or could not be made.
+  void spares_changed();
+
+ private:
+  struct Effect {
+    RecordType type = RecordType::data;
+    Owner* owner = nullptr;
+    std::uint64_t sequence_before = 0;
+    Lsn at;  // the last data record, the point of truncation, the place of the drop
+  };
+  struct Filling {
+    explicit Filling(std::size_t capacity) : group(capacity) {}
+    Group group;
+    std::vector<Effect> effects;
+    CompletionList waiting;
+    std::uint64_t number = 0;  // counts attempts, never used twice
+  };
+  struct Turn {
+    explicit Turn(Loop& loop) : parking(loop) {}
+    Parking parking;
+    std::optional<Error> refused;
+  };
+  using Queue = std::list<Turn*>;
+  class PlaceInQueue;
+  class Waiter;
+  struct Note {
+    RecordType type = RecordType::truncate;
+    OwnerId owner = 0;
+    Lsn before;
+  };
+
+  Status check_batch(std::span<const Record> batch, std::size_t& bytes) const;
+  Status try_stage(std::span<const Record> batch, Completion& completion);
+  Status try_stage(const Note& note, Completion& completion);
+  // The last attempt to make a spare segment failed, and that is what `status` is about.
+  std::optional<Error> spare_failure(const Status& status) const;
+  template <class What>
+  Task<Status> take_turn(What what, Completion& completion, Queue& queue);
+  template <class What>
+  Task<Result<Appended>> submit(What what, Queue& queue);
+
+  // What may take how much of a segment when no further one is to be had.
+  enum class Use { data, truncation, note };
+  Status room(std::size_t bytes, std::size_t new_owners, Use use);
+  std::uint64_t limit_of(SegmentId segment, Use use);
+  Status next_segment(Use use);
+  std::size_t table_bytes(std::size_t new_owners) const;
+  void restart(Filling& filling, Lsn place);
+  Effect& effect_of(Owner& owner, RecordType type);
+  Lsn add(const Record& record, bool last);
+
+  Task<Status> write_group();
+  void publish(Filling& group, const GroupHeader& header);
+  // Something changed that callers waiting for room may profit from.
+  void wake_room();
+  void refuse(Queue& queue, const Error& error);
+  void apply(Filling& group);
+  void undo(Filling& group);
+  void failed_write(const Error& error);
+
+  Env& env_;
+  Segments& segments_;
+  Owners& owners_;
+  const Options options_;
+  std::array<Filling, 2> buffers_;
+  Filling* filling_ = &buffers_[0];
+  Filling* writing_ = &buffers_[1];
+  LogEnd end_;  // after the last durable group
+  std::uint64_t attempts_ = 0;
+  bool note_wanted_ = false;
+  bool closing_ = false;
+  bool last_had_records_ = false;
+  bool blocked_on_spare_ = false;
+  Status state_;
+  Queue turns_;       // waiting for room, first come first served
+  Queue note_turns_;  // truncations, which nothing may hold up that they would resolve
+  Parking idle_;
+
+  Counter& groups_total_;
+  Counter& batches_total_;
+  Counter& records_total_;
+  Counter& bytes_total_;
+  Histogram& write_seconds_;
+};
+
+}  // namespace vortex::wal
