@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <latch>
 #include <set>
 #include <thread>
 #include <vector>
@@ -109,17 +110,22 @@ TEST_CASE("jobs that wait on each other run at the same time") {
 
 TEST_CASE("a cancelled task waits for its work on the pool") {
   auto body = [](Env& env) -> Task<void> {
-    auto task = [](Env& world, int& result) -> Task<void> {
-      auto work = [] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    auto task = [](Env& world, std::latch& go, int& result) -> Task<void> {
+      auto work = [&go] {
+        go.wait();
         return 42;
       };
       result = co_await world.pool().run(work);
     };
     int result = 0;
+    std::latch go(1);
     TaskGroup group(env.loop());
-    group.spawn(task(env, result));
-    co_await group.stop();
+    group.spawn(task(env, go, result));
+    group.cancel();
+    for (int i = 0; i < 10; ++i) co_await yield(env.loop());
+    EXPECT_EQ(group.size(), 1);
+    go.count_down();
+    co_await group.join();
     EXPECT_EQ(result, 42);
   };
   in_real_world(body);
