@@ -9,6 +9,8 @@ option(VORTEX_FUZZ "build the fuzz targets and nothing else; needs clang" OFF)
 option(VORTEX_PCH "precompile cmake/precompiled.h" OFF)
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Werror -fno-omit-frame-pointer)
+# g++ 12 takes the frames of some coroutines, which Asio allocates and frees by functions of its own, for a mismatch.
+add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
 # Asio decides on aligned_alloc by what was included before it, differently from file to file; so it is told.
 add_compile_definitions(ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION ASIO_HAS_STD_ALIGNED_ALLOC=1)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
