@@ -29,25 +29,38 @@ int make_timer_descriptor() {
 // The timerfd. Setting it anew makes it unreadable again, so it is never read.
 class RealClock::Alarm {
  public:
-  Alarm(RealClock& clock, asio::io_context& context) : clock_(clock), descriptor_(context, make_timer_descriptor()) {}
+  Alarm(RealClock& clock, asio::io_context& context)
+      : context_(context),
+        owner_(std::make_shared<RealClock*>(&clock)),
+        descriptor_(context, make_timer_descriptor()) {}
+  // What is on its way then finds nobody.
+  ~Alarm() { *owner_ = nullptr; }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
 
   void set(Instant at) {
-    // Zero would disarm it; any instant that has passed fires at once.
-    auto since_boot = std::max(at.time_since_epoch(), Duration(1));
+    // For what is due already the run queue is quicker by two system calls.
+    if (at <= (*owner_)->now()) return asio::post(context_, [owner = owner_] { ring(*owner); });
+    auto since_boot = at.time_since_epoch();
     itimerspec spec{};
     spec.it_value.tv_sec = static_cast<time_t>(since_boot / seconds(1));
     spec.it_value.tv_nsec = static_cast<long>((since_boot % seconds(1)).count());
     CHECK(::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr) == 0);
     if (std::exchange(waiting_, true)) return;
-    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
-      if (error) return;  // the clock is gone
-      waiting_ = false;
-      clock_.run_due();
-    });
+    auto rings = [owner = owner_](const asio::error_code&) {
+      if (*owner != nullptr) (*owner)->alarm_->waiting_ = false;
+      ring(*owner);
+    };
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, rings);
   }
 
  private:
-  RealClock& clock_;
+  static void ring(RealClock* clock) {
+    if (clock != nullptr) clock->run_due();
+  }
+
+  asio::io_context& context_;
+  const std::shared_ptr<RealClock*> owner_;
   asio::posix::stream_descriptor descriptor_;
   bool waiting_ = false;
 };
