@@ -32,6 +32,7 @@ std::unique_ptr<Process> Machine::new_process() {
     world_.network().power_restored(*this);
   }
   paused_ = false;
+  stop_requested_ = false;
   fail_stop_reason_.clear();
   world_.note(Happening::started, this, ++processes_);
   return std::make_unique<Process>(*this, processes_);
@@ -68,7 +69,9 @@ void Machine::spawn(Task<void> task) {
 Program* Machine::program() { return process_ ? process_->program() : nullptr; }
 
 void Machine::stop() {
-  if (running()) process_->request_stop();
+  if (!running()) return;
+  stop_requested_ = true;
+  process_->request_stop();
   world_.settle();
 }
 
@@ -76,6 +79,7 @@ void Machine::end_process(End how) {
   if (!running()) return;
   bool power_cut = how == End::power_cut;
   world_.note(how == End::exited ? Happening::exited : power_cut ? Happening::power_cut : Happening::killed, this);
+  if (how == End::exited && !stop_requested_) start_later();
   process_->disconnect(power_cut);
   paused_ = false;
   world_.reap(*process_);
@@ -137,6 +141,15 @@ void Machine::fail_stop(std::string_view reason) {
   world_.note(Happening::fault, this, "fail-stop: " + std::string(reason));
   fail_stop_reason_ = reason;
   end_process(End::killed);
+  start_later();
+}
+
+void Machine::start_later() {
+  if (!restart_delay_) return;
+  auto start_now = [this] {
+    if (!running() && powered_) start();
+  };
+  world_.after(*restart_delay_, UniqueFunction<void()>(start_now));
 }
 
 void Machine::bury() {

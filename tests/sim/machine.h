@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tests/sim/dice.h"
@@ -60,6 +62,9 @@ class Machine {
   std::uint64_t processes() const { return processes_; }
   // Why the last process ended itself with fail_stop; empty when it did not.
   const std::string& fail_stop_reason() const { return fail_stop_reason_; }
+  // A service manager: where the program exits or stops itself without being told to, it is started again after so
+  // long.
+  void keep_running(Duration delay) { restart_delay_ = delay; }
   // Called after every end of a process, whatever the cause.
   void on_exit(std::function<void()> action) { on_exit_ = std::move(action); }
 
@@ -82,6 +87,7 @@ class Machine {
   void fail_stop(std::string_view reason);
   // Unwinds and frees the dead process.
   void bury();
+  void start_later();
   std::unique_ptr<Process> new_process();
 
   World& world_;
@@ -96,6 +102,8 @@ class Machine {
   bool powered_ = true;
   bool paused_ = false;
   bool start_again_ = false;
+  bool stop_requested_ = false;
+  std::optional<Duration> restart_delay_;
   std::string fail_stop_reason_;
   std::function<void()> on_exit_;
 };

@@ -21,7 +21,13 @@ class Program {
 // Called at every start of the process, with the Env of that process.
 using ProgramFactory = std::function<std::unique_ptr<Program>(Env&)>;
 
-// A program that is only a coroutine: `program([](Env& env) -> Task<void> { … })`.
+// A program that is only a coroutine: program(f, arguments…) runs f(env, arguments…). Copies of the arguments live as
+// long as the program; pass what is outside of it as a pointer.
 ProgramFactory program(std::function<Task<void>(Env&)> body);
+template <class Body, class First, class... Rest>
+ProgramFactory program(Body body, First first, Rest... rest) {
+  auto bound = [body, first, rest...](Env& env) { return body(env, first, rest...); };
+  return program(std::function<Task<void>(Env&)>(bound));
+}
 
 }  // namespace vortex::sim

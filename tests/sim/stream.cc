@@ -68,6 +68,7 @@ void Stream::send(Side side, ByteView bytes) {
 void Stream::push(Side side, Segment::Kind kind, ByteView bytes) {
   End& from = end(side);
   Duration now = fabric_.world().now();
+  if (!from.under_way.empty() && from.under_way.back().kind == Segment::Kind::reset) return;
   if (kind == Segment::Kind::data && !from.under_way.empty()) {
     Segment& last = from.under_way.back();
     if (last.kind == kind && last.sent == now && last.bytes.size() + bytes.size() <= kTogetherMax) {
@@ -166,8 +167,14 @@ void Stream::fail(Side side) {
   if (it.broken) return;
   fabric_.world().note(Happening::reset, it.machine, it.port);
   it.broken = true;
-  it.under_way.clear();
-  it.head.stop();
+  // Nothing more is sent, except the reset of the other end where both were told to break.
+  bool resets = !it.under_way.empty() && it.under_way.back().kind == Segment::Kind::reset;
+  if (resets) {
+    it.under_way.erase(it.under_way.begin(), std::prev(it.under_way.end()));
+  } else {
+    it.under_way.clear();
+    it.head.stop();
+  }
   fabric_.world().waiters().disarm(it.patience);
   // Some systems give what had arrived before the reset, some don't.
   if (fabric_.dice().one_in(2)) {

@@ -35,12 +35,14 @@ void Trace::add(Duration at, Happening kind, std::uint32_t machine, std::uint64_
   mix_head(at, kind, machine);
   mix(a);
   mix(b);
+  if (hashes_) hashes_->push_back(hash_);
   if (sink_) write(at, kind, machine, std::to_string(a) + " " + std::to_string(b));
 }
 
 void Trace::add(Duration at, Happening kind, std::uint32_t machine, std::string_view text) {
   mix_head(at, kind, machine);
   mix(xxh3(as_bytes(text)));
+  if (hashes_) hashes_->push_back(hash_);
   if (sink_) write(at, kind, machine, text);
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 
@@ -41,6 +42,8 @@ class Trace {
 
   // Lines of text go there from now on; the hash does not depend on it.
   void set_sink(Sink sink) { sink_ = std::move(sink); }
+  // Appends the hash after every event, to find where two runs part.
+  void keep_hashes(std::vector<std::uint64_t>& into) { hashes_ = &into; }
   bool wanted() const { return sink_ != nullptr; }
 
   void add(Duration at, Happening kind, std::uint32_t machine, std::uint64_t a = 0, std::uint64_t b = 0);
@@ -58,6 +61,7 @@ class Trace {
   std::uint64_t hash_ = 0;
   std::uint64_t events_ = 0;
   Sink sink_;
+  std::vector<std::uint64_t>* hashes_ = nullptr;
 };
 
 // "12.003400500": seconds of virtual time.

@@ -88,11 +88,11 @@ class World {
     return true;
   }
   // Runs a coroutine on the machine to its end in virtual time and gives its result: the body of a unit test.
-  // `make` gets the machine's Env. Fails a CHECK when it does not end within an hour.
-  template <class Make>
-  auto run(Machine& machine, Make make) {
-    using Value = typename decltype(make(machine.env()))::value_type;
-    return run_task<Value>(machine, make(machine.env()));
+  // It is make(env, arguments…), with the machine's Env. Fails a CHECK when it does not end within an hour.
+  template <class Make, class... Args>
+  auto run(Machine& machine, Make make, Args&&... args) {
+    using Value = typename decltype(make(machine.env(), std::forward<Args>(args)...))::value_type;
+    return run_task<Value>(machine, make(machine.env(), std::forward<Args>(args)...));
   }
 
   // World-level events, seen by no program.
