@@ -14,7 +14,11 @@ namespace vortex::net {
 #define VORTEX_MESSAGES(X) \
   X(2, Echo,     EchoRequest,     EchoResponse,     64 * kKiB, kPayloadMax, kPayloadMax, frame, true, anyone, normal) \
   X(3, EchoBulk, EchoBulkRequest, EchoBulkResponse, 1 * kKiB,  kPayloadMax, kPayloadMax, own,   true, anyone, bulk)   \
-  X(4, Describe, DescribeRequest, DescribeResponse, 64 * kKiB, 0,            0,            frame, true, anyone, normal)
+  X(4, Describe, DescribeRequest, DescribeResponse, 64 * kKiB, 0,            0,            frame, true, anyone, normal) \
+  X(32, PutChunk,   PutChunkRequest,   PutChunkResponse,   1 * kKiB,  kPayloadMax, 0,           frame, true, member, bulk)   \
+  X(33, TouchChunk, TouchChunkRequest, TouchChunkResponse, 1 * kKiB,  0,           0,           frame, true, member, normal) \
+  X(34, SyncChunks, SyncChunksRequest, SyncChunksResponse, 64 * kKiB, 0,           0,           frame, true, member, normal) \
+  X(35, GetChunk,   GetChunkRequest,   GetChunkResponse,   1 * kKiB,  0,           kPayloadMax, frame, true, member, bulk)
 
 #define VORTEX_RETIRED_MESSAGES(X)
 // clang-format on

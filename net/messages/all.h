@@ -2,3 +2,4 @@
 #pragma once
 
 #include "net/messages/basic.h"
+#include "net/messages/chunk.h"
