@@ -2,6 +2,7 @@
 #include <string>
 
 #include "tools/bench/bench.h"
+#include "tools/bench/chunker_bench.h"
 #include "tools/cli/output.h"
 #include "tools/vortex/commands.h"
 
@@ -15,7 +16,7 @@ struct Part {
 };
 
 const std::vector<Part>& parts() {
-  static const std::vector<Part> all = {};
+  static const std::vector<Part> all = {{"chunker", bench::bench_chunker}};
   return all;
 }
 

@@ -3,6 +3,8 @@
 namespace vortex {
 
 // In the order in which help lists them.
-std::vector<cli::Command> commands() { return {bench_command(), version_command()}; }
+std::vector<cli::Command> commands() {
+  return {bench_command(), chunk_command(), wal_inspect_command(), version_command()};
+}
 
 }  // namespace vortex
