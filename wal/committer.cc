@@ -78,7 +78,7 @@ std::uint64_t Committer::limit_of(SegmentId segment, Use use) {
   if (segments_.has_spare() && !(use == Use::data && segments_.full())) return bytes;
   switch (use) {
     case Use::data:
-      return bytes - bytes / kReserveShare;
+      return bytes - std::max(bytes / kReserveShare, std::uint64_t(kReserveBlocksMin * kBlock));
     case Use::truncation:
       return bytes - kBlock;
     case Use::note:
@@ -123,8 +123,8 @@ std::optional<Error> Committer::spare_failure(const Status& status) const {
 }
 
 Status Committer::check_batch(std::span<const Record> batch, std::size_t& bytes) const {
-  RETURN_IF_ERROR(state_);
   if (closing_) return Error(Code::closed, "the log is closed");
+  RETURN_IF_ERROR(state_);
   if (batch.empty()) return Error(Code::invalid_argument, "an empty batch");
   for (const Record& record : batch) {
     std::size_t payload = record.prefix.size() + record.payload.size();
@@ -182,9 +182,9 @@ Status Committer::try_stage(std::span<const Record> batch, Completion& completio
 }
 
 Status Committer::try_stage(const Note& note, Completion& completion) {
+  if (closing_) return Error(Code::closed, "the log is closed");
   RETURN_IF_ERROR(state_);
   Owner* owner = owners_.find(note.owner);
-  if (closing_) return Error(Code::closed, "the log is closed");
   if (owner == nullptr) return Error(Code::not_found, "no such owner in the log");
   std::uint8_t payload[8];
   store_le(payload, note.before.value);

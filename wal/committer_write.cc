@@ -111,7 +111,7 @@ void Committer::failed_write(const Error& error) {
   failed.take_all(writing_->waiting);
   failed.take_all(filling_->waiting);
   restart(*filling_, end_.place);
-  failed.finish(error);
+  failed.finish(Error(error).in("wal: writing"));
   wake_room();
 }
 

@@ -22,8 +22,10 @@ inline constexpr std::size_t kGroupBytesMax = 64 * kMiB;
 
 // The table of all owners stands in the first group of every segment.
 inline constexpr std::size_t kOwnersMax = 32 * 1024;
-// Where no further segment is to be had, this share of the current one is kept for truncations.
+// Where no further segment is to be had, this share of the current one is kept for truncations, and at least so many
+// blocks.
 inline constexpr std::size_t kReserveShare = 16;
+inline constexpr std::size_t kReserveBlocksMin = 4;
 
 inline constexpr std::size_t kLiveSegmentsMaxDefault = 256;
 inline constexpr std::size_t kSparesMinDefault = 1;
@@ -36,7 +38,8 @@ inline constexpr std::size_t kReadWindow = 1 * kMiB;
 
 static_assert(kSegmentBytesDefault >= 4 * kGroupBytesDefault, "a group too many at a segment's end wastes little");
 static_assert(kGroupBytesDefault >= 2 * kWalRecordMax - kBlock, "any record fits a group beside the owner table");
-static_assert(kSegmentBytesMin / kReserveShare >= kBlock);
+static_assert(kReserveBlocksMin * kBlock <= kSegmentBytesMin / 4,
+              "a full group and the one behind it leave the reserve");
 static_assert(kPrepareStep % kBlock == 0 && kReadWindow % kBlock == 0);
 
 }  // namespace vortex::wal

@@ -165,7 +165,8 @@ Task<Result<Slot>> Segments::prepare() {
   slot.file.reset();
   auto removed = co_await env_.disk().remove(unfinished);
   static_cast<void>(removed);  // what is left of it the next start removes or uses
-  co_return std::move(made).error();
+  Error error = std::move(made).error();
+  co_return std::move(error).in("wal: preparing a segment");
 }
 
 Task<Status> Segments::fill(std::string path, Slot& slot) {

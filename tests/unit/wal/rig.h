@@ -37,13 +37,13 @@ class Rig {
   // Opens the log on the machine; `body` gets it and is expected to close or stop it.
   template <class T, class Body>
   Result<T> with_log(Body body, Options options = small_options()) {
-    auto task = [body, options](Env& env) -> Task<Result<T>> {
-      CO_ASSIGN_OR_RETURN(auto log, co_await Log::open(env, "wal", options));
-      auto result = co_await body(env, *log);
+    auto task = [](Env& env, Body work, Options how) -> Task<Result<T>> {
+      CO_ASSIGN_OR_RETURN(auto log, co_await Log::open(env, "wal", how));
+      auto result = co_await work(env, *log);
       co_await log->stop();
       co_return result;
     };
-    return world.run(machine, task);
+    return world.run(machine, task, std::move(body), std::move(options));
   }
   Result<RecoveryReport> inspect() {
     auto task = [](Env& env) -> Task<Result<RecoveryReport>> { return wal::inspect(env, "wal"); };

@@ -48,11 +48,13 @@ Task<void> Workload::live(Env& env) {
   SegmentId before = log.end().segment();
   {
     TaskGroup writers(env.loop());
-    for (std::size_t i = 0; i < options_.writers; ++i) writers.spawn(write(env, log, opens_ * 1000 + i));
-    if (options_.operations == 0) {
-      Parking forever(env.loop());
-      co_await forever.park();
-      writers.cancel();
+    Parking all_done(env.loop());
+    writing_ = options_.writers;
+    for (std::size_t i = 0; i < options_.writers; ++i)
+      writers.spawn(write_and_tell(write(env, log, opens_ * 1000 + i), all_done));
+    if (writing_ > 0) {
+      bool done = co_await all_done.park();
+      if (!done) writers.cancel();
     }
     co_await writers.join();
   }
@@ -64,6 +66,11 @@ Task<void> Workload::live(Env& env) {
   } else {
     co_await log.stop();
   }
+}
+
+Task<void> Workload::write_and_tell(Task<void> writer, Parking& all_done) {
+  co_await std::move(writer);
+  if (--writing_ == 0) all_done.wake();
 }
 
 Task<void> Workload::write(Env& env, Log& log, std::uint64_t seed) {
@@ -145,15 +152,15 @@ Task<void> Workload::drop(Log& log, sim::Dice& dice) {
 std::string Workload::check(sim::Machine& machine) {
   model_.crashed();
   if (machine.running()) machine.kill();
-  auto body = [this](Env& env) -> Task<Status> {
-    CO_ASSIGN_OR_RETURN(auto log, co_await Log::open(env, "wal", options_.log));
-    ++opens_;
-    auto recovered = co_await recover(*log);
+  auto body = [](Env& env, Workload& self) -> Task<Status> {
+    CO_ASSIGN_OR_RETURN(auto log, co_await Log::open(env, "wal", self.options_.log));
+    ++self.opens_;
+    auto recovered = co_await self.recover(*log);
     auto closed = co_await log->close();
     if (recovered.ok()) co_return closed;
     co_return recovered;
   };
-  Status checked = world_.run(machine, body);
+  Status checked = world_.run(machine, body, *this);
   if (!checked.ok()) complain("the last start: " + checked.error().to_string());
   return complaint_;
 }

@@ -42,6 +42,7 @@ class Workload {
  private:
   Task<void> live(Env& env);
   Task<Status> recover(Log& log);
+  Task<void> write_and_tell(Task<void> writer, Parking& all_done);
   Task<void> write(Env& env, Log& log, std::uint64_t seed);
   Task<void> append(Log& log, sim::Dice& dice);
   Task<void> truncate(Log& log, sim::Dice& dice);
@@ -52,6 +53,7 @@ class Workload {
   const WorkloadOptions options_;
   Model model_;
   std::string complaint_;
+  std::size_t writing_ = 0;
   std::uint64_t opens_ = 0, segments_opened_ = 0, refused_for_space_ = 0, torn_ = 0;
 };
 
