@@ -86,6 +86,8 @@ TlsContext::TlsContext() : context_(SSL_CTX_new(TLS_method())) {
   CHECK(SSL_CTX_set1_groups_list(context, "X25519") == 1);
   CHECK(SSL_CTX_set1_sigalgs_list(context, "ed25519") == 1);
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // No records that only imitate older versions: nothing between our ends needs them, and they are not protected.
+  SSL_CTX_clear_options(context, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
   CHECK(SSL_CTX_set_num_tickets(context, 0) == 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   CHECK(SSL_CTX_set_max_early_data(context, 0) == 1);

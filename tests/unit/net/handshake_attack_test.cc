@@ -103,7 +103,7 @@ TEST_CASE("nothing said inside TLS can be changed without ending the connection"
   Meeting good = measured.meet();
   REQUIRE(accepted(good.caller));
   std::size_t up = measured.pipe->to_server->written, down = measured.pipe->to_client->written;
-  for (std::size_t at = 0; at < up + down; at += 3) {
+  for (std::size_t at = 0; at < up + down; ++at) {
     Rig rig;
     bool upwards = at < up;
     std::size_t offset = upwards ? at : at - up;
@@ -116,9 +116,10 @@ TEST_CASE("nothing said inside TLS can be changed without ending the connection"
     Meeting meeting = rig.meet();
     CAPTURE(at);
     bool both = accepted(meeting.caller) && accepted(meeting.acceptor);
-    // The version in the header of the very first record means nothing to anybody; what it holds is protected.
+    // The versions in the headers of the two records before encryption begins mean nothing to anybody.
+    bool meaningless = offset == 1 || offset == 2;
     if (both) EXPECT_EQ((*meeting.acceptor)->peer.id, rig.caller.identity.id());
-    EXPECT_EQ(both, upwards && (offset == 1 || offset == 2));
+    if (!meaningless) EXPECT(!both);
   }
 }
 
