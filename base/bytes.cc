@@ -1,7 +1,6 @@
 #include "base/bytes.h"
 
-#include <new>
-
+#include "base/block_cache.h"
 #include "base/check.h"
 
 namespace vortex {
@@ -47,13 +46,13 @@ bool from_hex(std::string_view text, MutableBytes out) {
   return true;
 }
 
-void Buffer::Free::operator()(std::uint8_t* block) const { ::operator delete(block, std::align_val_t(kAlignment)); }
+void Buffer::Free::operator()(std::uint8_t* block) const { free_block(block, size); }
 
 Buffer Buffer::allocate(std::size_t size) {
   Buffer buffer;
   if (size == 0) return buffer;
-  auto* block = static_cast<std::uint8_t*>(::operator new(size, std::align_val_t(kAlignment)));
-  buffer.block_ = std::shared_ptr<std::uint8_t>(block, Free());
+  std::uint8_t* block = allocate_block(size);
+  buffer.block_ = std::shared_ptr<std::uint8_t>(block, Free(size));
   buffer.data_ = block;
   buffer.size_ = size;
   return buffer;

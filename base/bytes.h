@@ -50,6 +50,8 @@ class Buffer {
 
  private:
   struct Free {
+    explicit Free(std::size_t bytes) : size(bytes) {}
+    std::size_t size;
     void operator()(std::uint8_t* block) const;
   };
   std::shared_ptr<std::uint8_t> block_;
