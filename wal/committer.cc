@@ -13,33 +13,32 @@ std::size_t owners_max(const Options& options) {
 }  // namespace
 
 void Completion::unlink() {
-  if (before_ == nullptr) return;
+  if (list_ == nullptr) return;
   before_->after_ = after_;
   after_->before_ = before_;
-  before_ = after_ = nullptr;
+  --list_->size_;
+  list_ = nullptr;
 }
 
 void CompletionList::push_back(Completion& completion) {
-  CHECK(completion.before_ == nullptr);
+  completion.unlink();
   completion.before_ = ends_.before_;
   completion.after_ = &ends_;
   ends_.before_->after_ = &completion;
   ends_.before_ = &completion;
+  completion.list_ = this;
+  ++size_;
 }
 
 void CompletionList::take_all(CompletionList& from) {
-  while (from.ends_.after_ != &from.ends_) {
-    Completion& first = *from.ends_.after_;
-    first.unlink();
-    push_back(first);
-  }
+  while (!from.empty()) push_back(from.front());
 }
 
 void CompletionList::finish(const Status& status) {
   CompletionList told;
   told.take_all(*this);
-  while (told.ends_.after_ != &told.ends_) {
-    Completion& first = *told.ends_.after_;
+  while (!told.empty()) {
+    Completion& first = told.front();
     first.unlink();
     first.finished(status);
   }
@@ -117,15 +116,9 @@ Status Committer::next_segment(Use use) {
   return Status();
 }
 
-std::optional<Error> Committer::spare_failure(const Status& status) const {
-  if (!status.is(Code::busy) || !blocked_on_spare_ || segments_.preparing()) return std::nullopt;
-  return segments_.spare_failure();
-}
-
-Status Committer::check_batch(std::span<const Record> batch, std::size_t& bytes) const {
-  if (closing_) return Error(Code::closed, "the log is closed");
-  RETURN_IF_ERROR(state_);
+Status Committer::check_batch(std::span<const Record> batch) const {
   if (batch.empty()) return Error(Code::invalid_argument, "an empty batch");
+  std::size_t bytes = 0;
   for (const Record& record : batch) {
     std::size_t payload = record.prefix.size() + record.payload.size();
     if (payload > kWalRecordMax) return Error(Code::too_large, "a record of " + std::to_string(payload) + " bytes");
@@ -133,13 +126,13 @@ Status Committer::check_batch(std::span<const Record> batch, std::size_t& bytes)
   }
   if (bytes > options_.batch_bytes_max())
     return Error(Code::too_large, "a batch of " + std::to_string(bytes) + " bytes");
-  if (owners_.size() + batch.size() <= owners_max(options_)) return Status();
-  std::vector<OwnerId> fresh;
-  for (const Record& record : batch)
-    if (owners_.find(record.owner) == nullptr) fresh.push_back(record.owner);
-  std::sort(fresh.begin(), fresh.end());
-  auto distinct = static_cast<std::size_t>(std::unique(fresh.begin(), fresh.end()) - fresh.begin());
-  if (owners_.size() + distinct > owners_max(options_)) return Error(Code::too_large, "too many owners share the log");
+  return Status();
+}
+
+Status Committer::check(const Request& request) const {
+  if (closing_) return Error(Code::closed, "the log is closed");
+  RETURN_IF_ERROR(state_);
+  if (request.type == RecordType::data) return check_batch(request.batch);
   return Status();
 }
 
@@ -166,24 +159,30 @@ Lsn Committer::add(const Record& record, bool last) {
   return effect.at = filling_->group.add(header, record.prefix, record.payload);
 }
 
-Status Committer::try_stage(std::span<const Record> batch, Completion& completion) {
+Status Committer::stage_batch(std::span<const Record> batch, Appended& appended) {
   std::size_t bytes = 0;
-  RETURN_IF_ERROR(check_batch(batch, bytes));
+  for (const Record& record : batch) bytes += record_bytes(record.prefix.size() + record.payload.size());
   RETURN_IF_ERROR(room(bytes, batch.size(), Use::data));
-  Appended& appended = completion.appended_;
+  if (owners_.size() + batch.size() > owners_max(options_) && too_many_owners(batch))
+    return Error(Code::too_large, "too many owners share the log");
   for (std::size_t i = 0; i < batch.size(); ++i) {
     appended.last = add(batch[i], i + 1 == batch.size());
     if (i == 0) appended.first = appended.last;
   }
-  filling_->waiting.push_back(completion);
   batches_total_.add();
-  idle_.wake();
   return Status();
 }
 
-Status Committer::try_stage(const Note& note, Completion& completion) {
-  if (closing_) return Error(Code::closed, "the log is closed");
-  RETURN_IF_ERROR(state_);
+bool Committer::too_many_owners(std::span<const Record> batch) const {
+  std::vector<OwnerId> fresh;
+  for (const Record& record : batch)
+    if (owners_.find(record.owner) == nullptr) fresh.push_back(record.owner);
+  std::sort(fresh.begin(), fresh.end());
+  auto distinct = static_cast<std::size_t>(std::unique(fresh.begin(), fresh.end()) - fresh.begin());
+  return owners_.size() + distinct > owners_max(options_);
+}
+
+Status Committer::stage_note(const Request& note, Appended& appended) {
   Owner* owner = owners_.find(note.owner);
   if (owner == nullptr) return Error(Code::not_found, "no such owner in the log");
   std::uint8_t payload[8];
@@ -200,17 +199,94 @@ Status Committer::try_stage(const Note& note, Completion& completion) {
   Lsn lsn = filling_->group.add(header, ByteView(), body);
   effect.at = drop ? lsn : note.before;
   if (drop) owner->sequence = 0;
-  completion.appended_.first = completion.appended_.last = lsn;
+  appended.first = appended.last = lsn;
+  return Status();
+}
+
+Status Committer::stage(const Request& request, Completion& completion) {
+  Appended& appended = completion.appended_;
+  RETURN_IF_ERROR(request.type == RecordType::data ? stage_batch(request.batch, appended)
+                                                   : stage_note(request, appended));
   filling_->waiting.push_back(completion);
   idle_.wake();
   return Status();
 }
 
-Status Committer::stage(std::span<const Record> batch, Completion& completion) {
-  if (!turns_.empty()) return state_.ok() ? Status(Code::busy) : state_;
-  Status status = try_stage(batch, completion);
-  if (auto failure = spare_failure(status)) return *failure;
-  return status;
+Status Committer::submit(const Request& request, Completion& completion) {
+  RETURN_IF_ERROR(check(request));
+  CompletionList& queue = request.type == RecordType::data ? queue_ : note_queue_;
+  if (queue.empty()) {
+    Status staged = stage(request, completion);
+    if (!staged.is(Code::busy)) return staged;
+  }
+  if (queue.size() >= kRoomQueueMax) return Error(Code::busy, "too many wait for room in the log");
+  completion.request_ = request;
+  queue.push_back(completion);
+  return Status();
+}
+
+void Committer::admit() {
+  admit(note_queue_);
+  admit(queue_);
+}
+
+void Committer::admit(CompletionList& queue) {
+  while (!queue.empty()) {
+    Completion& first = queue.front();
+    Status staged = stage(first.request_, first);
+    if (staged.is(Code::busy)) return;
+    if (staged.ok()) continue;
+    first.unlink();
+    first.finished(staged);
+  }
+}
+
+void Committer::refuse_waiting(const Error& error) {
+  CompletionList refused;
+  refused.take_all(note_queue_);
+  refused.take_all(queue_);
+  refused.finish(error);
+}
+
+void Committer::spares_changed() {
+  const auto& failure = segments_.spare_failure();
+  bool hopeless = failure && blocked_on_spare_ && !segments_.has_spare();
+  if (hopeless) {
+    blocked_on_spare_ = false;
+    refuse_waiting(*failure);
+  }
+  admit();
+}
+
+// Waits for one completion.
+class Committer::Waiter final : public Completion {
+ public:
+  explicit Waiter(Loop& loop) : parking_(loop) {}
+  void finished(const Status& status) override {
+    status_ = status;
+    done_ = true;
+    parking_.wake();
+  }
+  // `cancelled` when nobody knows yet: the batch may still become durable.
+  Task<Status> wait() {
+    if (!done_) {
+      bool woken = co_await parking_.park();
+      if (!woken && !done_) co_return Code::cancelled;
+    }
+    co_return status_;
+  }
+
+ private:
+  Parking parking_;
+  Status status_;
+  bool done_ = false;
+};
+
+Task<Result<Appended>> Committer::append(Request request) {
+  Waiter waiter(env_.loop());
+  CO_RETURN_IF_ERROR(submit(request, waiter));
+  CO_RETURN_IF_ERROR(co_await waiter.wait());
+  co_return waiter.appended();
 }
 
 }  // namespace vortex::wal

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <array>
-#include <list>
 #include <span>
+#include <vector>
 
 #include "base/env.h"
 #include "base/metrics.h"
@@ -15,8 +15,18 @@
 
 namespace vortex::wal {
 
-// Told once what became of the batch it was staged with: durable, or why not. Lives until then; destroying it earlier
-// means that nobody wants to know. It is told on the loop thread, may stage again and destroy itself.
+// What is to be written: a batch of an owner's records, or a note about what it needs no more.
+struct Request {
+  RecordType type = RecordType::data;
+  std::span<const Record> batch;  // data
+  OwnerId owner = 0;              // otherwise
+  Lsn before;
+};
+
+class CompletionList;
+
+// Told once what became of the batch it was submitted with: durable, or why not. Lives until then; destroying it
+// earlier means that nobody wants to know. It is told on the loop thread, may submit again and destroy itself.
 class Completion {
  public:
   Completion() = default;
@@ -25,14 +35,16 @@ class Completion {
   Completion& operator=(const Completion&) = delete;
 
   virtual void finished(const Status& status) = 0;
-  // Set by stage().
+  // Where the batch lies, once it is durable.
   const Appended& appended() const { return appended_; }
 
  private:
   friend class Committer;
   friend class CompletionList;
   void unlink();
+  Request request_;
   Appended appended_;
+  CompletionList* list_ = nullptr;
   Completion* before_ = nullptr;
   Completion* after_ = nullptr;
 };
@@ -41,16 +53,22 @@ class Completion {
 class CompletionList {
  public:
   CompletionList() { ends_.before_ = ends_.after_ = &ends_; }
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  Completion& front() { return *ends_.after_; }
+  // It leaves the list it was in.
   void push_back(Completion& completion);
   void take_all(CompletionList& from);
   // Tells all of them; those that join meanwhile are not told.
   void finish(const Status& status);
 
  private:
+  friend class Completion;
   struct Ends final : Completion {
     void finished(const Status&) override {}
   };
   Ends ends_;
+  std::size_t size_ = 0;
 };
 
 // Where the log ends when the committer takes over.
@@ -69,12 +87,14 @@ class Committer {
   // Writes groups until cancelled, failed or closed.
   Task<void> run();
 
-  // Copies the batch, which will be durable as a whole or not be at all. `busy` when there is no room at the moment,
-  // or others wait for it.
-  Status stage(std::span<const Record> batch, Completion& completion);
-  // The same, waiting for room and then until it is durable.
-  Task<Result<Appended>> append(std::span<const Record> batch);
-  Task<Status> note(RecordType type, OwnerId owner, Lsn before);
+  // The batch will be durable as a whole or not be at all, behind all that were submitted before; the completion is
+  // told. Where there is no room at the moment it waits for its turn, and the records stay where they are until then.
+  // On an error nothing was begun and the completion is not told.
+  Status submit(const Request& request, Completion& completion);
+  // The same for coroutines.
+  Task<Result<Appended>> append(Request request);
+  // Some wait for room.
+  bool congested() const { return !queue_.empty(); }
 
   // Everything durable lies before it.
   const LogEnd& end() const { return end_; }
@@ -103,29 +123,15 @@ class Committer {
     CompletionList waiting;
     std::uint64_t number = 0;  // counts attempts, never used twice
   };
-  struct Turn {
-    explicit Turn(Loop& loop) : parking(loop) {}
-    Parking parking;
-    std::optional<Error> refused;
-  };
-  using Queue = std::list<Turn*>;
-  class PlaceInQueue;
   class Waiter;
-  struct Note {
-    RecordType type = RecordType::truncate;
-    OwnerId owner = 0;
-    Lsn before;
-  };
 
-  Status check_batch(std::span<const Record> batch, std::size_t& bytes) const;
-  Status try_stage(std::span<const Record> batch, Completion& completion);
-  Status try_stage(const Note& note, Completion& completion);
-  // The last attempt to make a spare segment failed, and that is what `status` is about.
-  std::optional<Error> spare_failure(const Status& status) const;
-  template <class What>
-  Task<Status> take_turn(What what, Completion& completion, Queue& queue);
-  template <class What>
-  Task<Result<Appended>> submit(What what, Queue& queue);
+  Status check(const Request& request) const;
+  Status check_batch(std::span<const Record> batch) const;
+  // `busy` when there is no room at the moment.
+  Status stage(const Request& request, Completion& completion);
+  Status stage_batch(std::span<const Record> batch, Appended& appended);
+  Status stage_note(const Request& request, Appended& appended);
+  bool too_many_owners(std::span<const Record> batch) const;
 
   // What may take how much of a segment when no further one is to be had.
   enum class Use { data, truncation, note };
@@ -139,9 +145,10 @@ class Committer {
 
   Task<Status> write_group();
   void publish(Filling& group, const GroupHeader& header);
-  // Something changed that callers waiting for room may profit from.
-  void wake_room();
-  void refuse(Queue& queue, const Error& error);
+  // There may be room for some that wait for it.
+  void admit();
+  void admit(CompletionList& queue);
+  void refuse_waiting(const Error& error);
   void apply(Filling& group);
   void undo(Filling& group);
   void failed_write(const Error& error);
@@ -160,8 +167,8 @@ class Committer {
   bool last_had_records_ = false;
   bool blocked_on_spare_ = false;
   Status state_;
-  Queue turns_;       // waiting for room, first come first served
-  Queue note_turns_;  // truncations, which nothing may hold up that they would resolve
+  CompletionList queue_;       // waiting for room, first come first served
+  CompletionList note_queue_;  // truncations, which nothing may hold up that they would resolve
   Parking idle_;
 
   Counter& groups_total_;

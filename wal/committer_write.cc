@@ -43,7 +43,7 @@ Task<Status> Committer::write_group() {
   note_wanted_ = false;
   ByteView bytes = group.seal(header);
   restart(*filling_, Lsn(header.segment, header.offset + bytes.size()));
-  wake_room();
+  admit();
 
   File& file = *segments_.slot(header.segment).file;
   std::span<const ByteView> pieces(&bytes, 1);
@@ -67,7 +67,7 @@ void Committer::publish(Filling& written, const GroupHeader& header) {
   if (segments_.retire(filling_->number)) want_note();
   segments_.group_durable(written.number);
   written.waiting.finish(Status());
-  wake_room();
+  admit();
 }
 
 void Committer::apply(Filling& written) {
@@ -112,7 +112,7 @@ void Committer::failed_write(const Error& error) {
   failed.take_all(filling_->waiting);
   restart(*filling_, end_.place);
   failed.finish(Error(error).in("wal: writing"));
-  wake_room();
+  admit();
 }
 
 void Committer::want_note() {
@@ -122,19 +122,17 @@ void Committer::want_note() {
 
 void Committer::close() {
   closing_ = true;
-  Error closed(Code::closed, "the log is closed");
-  refuse(turns_, closed);
-  refuse(note_turns_, closed);
+  refuse_waiting(Error(Code::closed, "the log is closed"));
   idle_.wake();
 }
 
 void Committer::fail(const Error& error) {
   if (state_.ok()) state_ = error;
-  refuse(turns_, error);
-  refuse(note_turns_, error);
   CompletionList failed;
   failed.take_all(writing_->waiting);
   failed.take_all(filling_->waiting);
+  failed.take_all(note_queue_);
+  failed.take_all(queue_);
   failed.finish(error);
   idle_.wake();
 }

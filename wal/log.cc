@@ -124,16 +124,26 @@ Task<Status> Log::wipe(Slot& slot) {
   co_return co_await slot.file->write_durable(0, pieces);
 }
 
+Task<Status> Log::note(RecordType type, OwnerId owner, Lsn before) {
+  Request request;
+  request.type = type;
+  request.owner = owner;
+  request.before = before;
+  auto written = co_await committer_.append(request);
+  if (!written.ok()) co_return std::move(written).error();
+  co_return Status();
+}
+
 Task<Status> Log::truncate(OwnerId id, Lsn before) {
   const Owner* owner = owners_.find(id);
   if (owner == nullptr || before <= owner->truncated) co_return committer_.state();
   if (before > end()) co_return Error(Code::invalid_argument, "truncation behind the end of the log");
-  co_return co_await committer_.note(RecordType::truncate, id, before);
+  co_return co_await note(RecordType::truncate, id, before);
 }
 
 Task<Status> Log::drop_owner(OwnerId id) {
   if (owners_.find(id) == nullptr) co_return committer_.state();
-  auto dropped = co_await committer_.note(RecordType::drop, id, Lsn());
+  auto dropped = co_await note(RecordType::drop, id, Lsn());
   if (dropped.is(Code::not_found)) co_return Status();
   co_return dropped;
 }

@@ -53,15 +53,20 @@ class Log {
   // One owner's, from a place on.
   Task<Status> replay_owner(OwnerId owner, Lsn from, Replayer& to);
 
-  // Writes the batch as a whole or not at all, and returns when it is durable. The records are copied before the
-  // first wait. Waits for room while the log is busy. Batches of one owner keep the order of these calls; after an
-  // error all batches behind it fail as well, and none of them is durable — except when the task was cancelled:
-  // then nobody knows.
+  // Writes the batch as a whole or not at all, and returns when it is durable. The records stay where they are until
+  // then. Waits for room while the log is busy. Batches of one owner keep the order of these calls.
   //   no_space    neither a prepared segment nor space for one; truncations still work
   //   too_large   batch or record over the limit
-  Task<Result<Appended>> append(std::span<const Record> batch) { return committer_.append(batch); }
-  // The same without a coroutine, for whoever has very many: `busy` instead of waiting.
-  Status stage(std::span<const Record> batch, Completion& completion) { return committer_.stage(batch, completion); }
+  //   cancelled   nobody knows whether it will be durable
+  // After another error all that was staged behind the batch has failed as well. It may still be found, whole, by a
+  // start that comes before the next successful append.
+  Task<Result<Appended>> append(std::span<const Record> batch) { return committer_.append(data(batch)); }
+  // The same without a coroutine, for whoever has very many: one call for each batch when its group is durable.
+  Status submit(std::span<const Record> batch, Completion& completion) {
+    return committer_.submit(data(batch), completion);
+  }
+  // Some wait for room already: time to slow down.
+  bool congested() const { return committer_.congested(); }
 
   // The owner needs nothing before this place any more; durable on return. Its records there never return.
   Task<Status> truncate(OwnerId owner, Lsn before);
@@ -86,6 +91,12 @@ class Log {
   Task<Status> start(Recovered recovered);
   Task<Status> begin_log(std::vector<Recovered::Spare>& spares);
   Task<Status> wipe(Slot& slot);
+  static Request data(std::span<const Record> batch) {
+    Request request;
+    request.batch = batch;
+    return request;
+  }
+  Task<Status> note(RecordType type, OwnerId owner, Lsn before);
   struct SegmentReplay {
     SegmentId segment = 0;
     File* file = nullptr;

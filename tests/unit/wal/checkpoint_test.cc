@@ -34,6 +34,15 @@ Task<Result<ByteVector>> load(Env& env, std::uint64_t& label) {
   }
 }
 
+Task<Status> resize_checkpoint(Env& env, std::uint64_t size) {
+  CO_ASSIGN_OR_RETURN(auto file, co_await env.disk().open("ck/p7", OpenOptions()));
+  co_return co_await file->truncate(size);
+}
+
+Task<void> write_and_note(Env& env, ByteVector bytes, Status& written) {
+  written = co_await write_checkpoint(env, std::move(bytes), 2, 9999);
+}
+
 Result<ByteVector> load_on(Rig& rig, std::uint64_t& label) {
   auto body = [&label](Env& env) { return load(env, label); };
   return rig.world.run(rig.machine, body);
@@ -80,10 +89,7 @@ TEST_CASE("any flipped bit in a checkpoint, a cut end and an added one are named
   for (std::uint64_t size : {2 * kCheckpointBlock, 2 * kCheckpointBlock + 5, 3 * kCheckpointBlock + 1}) {
     Rig other;
     REQUIRE(write_on(other, content, 1, 5000).ok());
-    auto resize = [size](Env& env) -> Task<Status> {
-      CO_ASSIGN_OR_RETURN(auto file, co_await env.disk().open("ck/p7", OpenOptions()));
-      co_return co_await file->truncate(size);
-    };
+    auto resize = [size](Env& env) { return resize_checkpoint(env, size); };
     REQUIRE(other.world.run(other.machine, resize).ok());
     EXPECT(load_on(other, label).is(Code::damaged));
   }
@@ -97,8 +103,7 @@ TEST_CASE("a power cut at any disk call leaves the old checkpoint or the new one
     REQUIRE(write_on(rig, before, 1, 10'000).ok());
     rig.machine.drive().fail_call(call, sim::DiskEffect::power_cut);
     Status written = Code::cancelled;
-    auto program =
-        sim::program([&](Env& env) -> Task<void> { written = co_await write_checkpoint(env, after, 2, 9999); });
+    auto program = sim::program([&](Env& env) { return write_and_note(env, after, written); });
     rig.machine.kill();
     rig.machine.start(program);
     auto ended = [&rig] { return !rig.machine.running(); };

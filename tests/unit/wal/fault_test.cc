@@ -39,6 +39,16 @@ Sweep run_with_fault(std::uint64_t seed, std::optional<std::uint64_t> n, sim::Di
   return sweep;
 }
 
+Task<void> append_twice(Env& env, std::string& first, std::string& second) {
+  auto log = co_await wal::Log::open(env, "wal", small_options());
+  CHECK(log.ok());
+  auto appended = co_await append_text(**log, 1, "lost");
+  if (!appended.ok()) first = appended.error().to_string();
+  auto again = co_await append_text(**log, 1, "lost as well");
+  if (!again.ok()) second = again.error().to_string();
+  co_await (*log)->stop();
+}
+
 std::uint64_t sweep_all(sim::DiskEffect effect) {
   Sweep clean = run_with_fault(5, std::nullopt, effect);
   REQUIRE_EQ(clean.complaint, "");
@@ -84,15 +94,7 @@ TEST_CASE("after a failed sync every call is refused and the process ends") {
   fault.skip = 1;  // the one of the start
   rig.machine.drive().fail(fault);
   std::string first, second;
-  auto failing = sim::program([&first, &second](Env& env) -> Task<void> {
-    auto log = co_await wal::Log::open(env, "wal", small_options());
-    CHECK(log.ok());
-    auto appended = co_await append_text(**log, 1, "lost");
-    if (!appended.ok()) first = appended.error().to_string();
-    auto again = co_await append_text(**log, 1, "lost as well");
-    if (!again.ok()) second = again.error().to_string();
-    co_await (*log)->stop();
-  });
+  auto failing = sim::program([&first, &second](Env& env) { return append_twice(env, first, second); });
   rig.machine.kill();
   rig.machine.start(failing);
   auto ended = [&rig] { return !rig.machine.running(); };

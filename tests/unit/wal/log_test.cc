@@ -164,7 +164,7 @@ TEST_CASE("a batch is refused when it is empty or too large, or the log is close
   EXPECT(result.ok());
 }
 
-TEST_CASE("a staged batch tells its completion once, and a completion that is gone is not told") {
+TEST_CASE("a submitted batch tells its completion once, and a completion that is gone is not told") {
   Rig rig;
   struct Told final : Completion {
     explicit Told(int& c) : count(c) {}
@@ -178,10 +178,10 @@ TEST_CASE("a staged batch tells its completion once, and a completion that is go
     record.payload = as_bytes("staged");
     std::span<const Record> batch(&record, 1);
     Told first(count);
-    CO_RETURN_IF_ERROR(log.stage(batch, first));
+    CO_RETURN_IF_ERROR(log.submit(batch, first));
     {
       Told second(count);
-      CO_RETURN_IF_ERROR(log.stage(batch, second));
+      CO_RETURN_IF_ERROR(log.submit(batch, second));
     }
     CO_RETURN_IF_ERROR(co_await sleep_for(env, seconds(1)));
     co_return count * 100 + static_cast<int>(first.appended().first.offset() % 100);
