@@ -79,7 +79,16 @@ Task<Status> Lane::open_segment() {
     books.catalog.remove_segment(segment->number);
     co_return created;
   }
-  books.syncer.named();
+  // The name is durable before anything is in it, so that no number is ever given to two segments: records refer to
+  // each other by them.
+  Status named = co_await books.env.disk().sync_directory(books.directory);
+  if (!named.ok()) {
+    segment->sealed = true;
+    books.files.close(*segment);
+    books.catalog.remove_segment(segment->number);
+    books.on_failed_sync(named.error());
+    co_return named;
+  }
   segment_ = std::move(segment);
   co_return Status();
 }

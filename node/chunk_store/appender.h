@@ -37,6 +37,7 @@ struct Books {
   // Since the last index checkpoint: what a restart would have to read.
   std::uint64_t tail_records = 0, tail_bytes = 0;
   std::function<void()> on_tail;  // called when one of them grew
+  std::function<void(const Error&)> on_failed_sync;
   // A write that failed could not be undone: memory and disk disagree from here on.
   std::function<void(const Error&)> on_disagreement;
 

@@ -116,6 +116,7 @@ Task<Status> write_checkpoint(File& file, const CheckpointHead& head, const Cata
     item.id = id;
     item.number = touch.number;
     item.ordinal = touch.ordinal;
+    item.place = catalog.find(id).bits();
   }
   std::sort(touches.begin(), touches.end(), [](auto& a, auto& b) { return a.id < b.id; });
   for (const CheckpointTouch& touch : touches) {

@@ -41,7 +41,8 @@ struct CheckpointTouch {
   Id id;
   std::uint64_t number = 0;
   std::uint32_t ordinal = 0;
-  VORTEX_FIELDS(id, number, ordinal)
+  std::uint64_t place = 0;  // of the value, as in its entry
+  VORTEX_FIELDS(id, number, ordinal, place)
 };
 
 struct CheckpointEnd {

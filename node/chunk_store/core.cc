@@ -25,6 +25,7 @@ StoreCore::StoreCore(Env& e, std::string directory_path, ChunkStoreOptions o)
       writing(e.loop(), kWritingBytesMax),
       checkpoint_done(e.loop()) {
   books.on_tail = [] {};
+  books.on_failed_sync = [this](const Error& error) { fail(error); };
   books.on_disagreement = [this](const Error& error) {
     if (broken.ok()) broken = Error(error).in("chunk store: a failed write could not be undone; open it again");
   };

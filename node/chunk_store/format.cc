@@ -41,10 +41,11 @@ std::optional<std::uint32_t> parse_numbered(std::string_view name, std::string_v
 
 // --- store file ---
 
-ByteVector encode_epoch_slot(std::uint64_t epoch) {
+ByteVector encode_epoch_slot(std::uint64_t epoch, std::uint32_t next_segment) {
   ByteVector sector(kStoreSectorBytes);
   store_le(sector.data() + 8, kSlotMagic);
   store_le(sector.data() + 16, epoch);
+  store_le(sector.data() + 24, next_segment);
   seal_block(sector);
   return sector;
 }
@@ -57,7 +58,7 @@ ByteVector encode_store_file(const StoreFile& file) {
   std::memcpy(sector.data() + 24, file.store.data(), file.store.size());
   seal_block(sector);
   for (int slot = 0; slot < 2; ++slot) {
-    ByteVector epoch = encode_epoch_slot(slot == file.slot ? file.epoch : 0);
+    ByteVector epoch = slot == file.slot ? encode_epoch_slot(file.epoch, file.next_segment) : encode_epoch_slot(0, 1);
     std::memcpy(bytes.data() + kStoreSectorBytes * static_cast<std::size_t>(1 + slot), epoch.data(), epoch.size());
   }
   return bytes;
@@ -78,6 +79,7 @@ Result<StoreFile> decode_store_file(ByteView bytes) {
       file.slot_damaged = true;
     } else if (std::uint64_t epoch = load_le<std::uint64_t>(at.data() + 16); epoch >= file.epoch) {
       file.epoch = epoch;
+      file.next_segment = load_le<std::uint32_t>(at.data() + 24);
       file.slot = slot;
     }
   }

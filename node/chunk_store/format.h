@@ -56,12 +56,13 @@ struct StoreFile {
   std::uint32_t version = kStoreVersion;
   StoreId store{};
   std::uint64_t epoch = 0;
-  int slot = 0;               // which slot holds it
-  bool slot_damaged = false;  // the other one may have held a higher epoch
+  std::uint32_t next_segment = 1;  // numbers below it were used before this epoch
+  int slot = 0;                    // which slot holds it
+  bool slot_damaged = false;       // the other one may have held a higher epoch
 };
 ByteVector encode_store_file(const StoreFile& file);
 // One slot's sector, to be written at kStoreSectorBytes × (1 + slot).
-ByteVector encode_epoch_slot(std::uint64_t epoch);
+ByteVector encode_epoch_slot(std::uint64_t epoch, std::uint32_t next_segment);
 // `unsupported_version`, or `damaged` when the static sector is.
 Result<StoreFile> decode_store_file(ByteView bytes);
 

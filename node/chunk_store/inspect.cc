@@ -45,8 +45,9 @@ class Inspector final : private CheckpointVisitor {
 
  private:
   struct State {
-    std::uint64_t erased_to = 0, touch = 0;
-    ChunkInspection best;
+    std::uint64_t erased_to = 0;
+    std::vector<ChunkInspection> values;
+    std::vector<ChunkInspection> touches;  // the number, and the place of the value
   };
 
   std::string path(const std::string& name) const { return result_.directory + "/" + name; }
@@ -105,18 +106,12 @@ class Inspector final : private CheckpointVisitor {
       case RecordKind::value:
         ++segment.values;
         segment.value_bytes += header.length;
-        if (header.number >= state.best.number) {
-          state.best.id = header.id;
-          state.best.number = header.number;
-          state.best.length = header.length;
-          state.best.form = header.form;
-          state.best.segment = segment.number;
-          state.best.offset = item.offset;
-        }
+        state.values.push_back(described(header, segment.number, item.offset));
         break;
       case RecordKind::touch:
         ++segment.touches;
-        state.touch = std::max(state.touch, header.number);
+        state.touches.push_back(
+            described(header, header.old_segment, std::uint64_t(header.old_offset) * kRecordAlignment));
         break;
       case RecordKind::tombstone:
       case RecordKind::quarantine:
@@ -126,17 +121,33 @@ class Inspector final : private CheckpointVisitor {
     }
   }
 
+  static ChunkInspection described(const RecordHeader& header, std::uint32_t segment, std::uint64_t offset) {
+    ChunkInspection chunk;
+    chunk.id = header.id;
+    chunk.number = header.number;
+    chunk.length = header.length;
+    chunk.form = header.form;
+    chunk.segment = segment;
+    chunk.offset = offset;
+    return chunk;
+  }
+
   void gather() {
     std::map<std::uint32_t, SegmentInspection*> by_number;
     for (SegmentInspection& segment : result_.segments) by_number[segment.number] = &segment;
     for (auto& [id, state] : states_) {
-      if (state.best.segment == 0) continue;
-      state.best.number = std::max(state.best.number, state.touch);
-      if (state.best.number <= state.erased_to) continue;
-      SegmentInspection& segment = *by_number[state.best.segment];
+      const ChunkInspection* best = nullptr;
+      for (ChunkInspection& value : state.values) {
+        for (const ChunkInspection& touch : state.touches)
+          if (touch.segment == value.segment && touch.offset == value.offset)
+            value.number = std::max(value.number, touch.number);
+        if (value.number > state.erased_to && (!best || value.number >= best->number)) best = &value;
+      }
+      if (!best) continue;
+      SegmentInspection& segment = *by_number[best->segment];
       ++segment.live_chunks;
-      segment.live_bytes += value_record_bytes(state.best.length);
-      result_.chunks.push_back(state.best);
+      segment.live_bytes += value_record_bytes(best->length);
+      result_.chunks.push_back(*best);
     }
     std::sort(result_.chunks.begin(), result_.chunks.end(), [](auto& a, auto& b) { return a.id < b.id; });
   }

@@ -110,7 +110,7 @@ Task<Status> Reclaimer::pace(std::uint64_t bytes) {
 Task<Status> Reclaimer::empty(std::shared_ptr<Segment> segment, ReclaimReport& report) {
   CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core_.files.open(segment));
   SegmentScanner scanner(*file, segment->seal, kSegmentHeaderBytes, segment->end, kWindowBytes);
-  std::vector<std::unique_ptr<Move>> moves;
+  Moves moves;
   std::size_t bytes = 0;
   std::uint64_t paid = 0;
   while (!segment->empty()) {
@@ -127,7 +127,7 @@ Task<Status> Reclaimer::empty(std::shared_ptr<Segment> segment, ReclaimReport& r
       co_return Code::damaged;
     }
     auto move = std::make_unique<Move>(core_.env.loop());
-    CO_ASSIGN_OR_RETURN(bool needed, co_await still_needed(segment, scanner, item, move->lock));
+    CO_ASSIGN_OR_RETURN(bool needed, co_await still_needed(segment, scanner, item, move->lock, moves, report));
     if (!needed) continue;
     RecordHeader& header = move->record.header;
     header = *item.record;
@@ -160,7 +160,7 @@ Task<Status> Reclaimer::empty(std::shared_ptr<Segment> segment, ReclaimReport& r
 
 // Locks the record's chunk when the answer is yes.
 Task<Result<bool>> Reclaimer::still_needed(std::shared_ptr<Segment> segment, SegmentScanner& scanner,
-                                           const ScanItem& item, KeyLock& lock) {
+                                           const ScanItem& item, KeyLock& lock, Moves& moves, ReclaimReport& report) {
   const RecordHeader& header = *item.record;
   Catalog& catalog = core_.catalog;
   if (header.erases()) co_return catalog.debt_stands(*segment, header.old_segment, header.length);
@@ -174,7 +174,13 @@ Task<Result<bool>> Reclaimer::still_needed(std::shared_ptr<Segment> segment, Seg
     return location && location.ordinal() == segment->ordinal && location.offset() == item.offset;
   };
   if (!lives()) co_return false;
-  CO_ASSIGN_OR_RETURN(lock, co_await core_.locks.acquire(header.id));
+  if (core_.locks.try_acquire(header.id)) {
+    lock = core_.locks.adopt(header.id);
+  } else {
+    // It may be this batch that holds it: a chunk can have its value and its touch in one segment.
+    CO_RETURN_IF_ERROR(co_await flush(moves, report));
+    CO_ASSIGN_OR_RETURN(lock, co_await core_.locks.acquire(header.id));
+  }
   if (!lives()) {
     lock.release();
     co_return false;
@@ -190,7 +196,7 @@ Task<Result<bool>> Reclaimer::still_needed(std::shared_ptr<Segment> segment, Seg
   co_return false;
 }
 
-Task<Status> Reclaimer::flush(std::vector<std::unique_ptr<Move>>& moves, ReclaimReport& report) {
+Task<Status> Reclaimer::flush(Moves& moves, ReclaimReport& report) {
   if (moves.empty()) co_return Status();
   auto batch = std::exchange(moves, {});
   std::vector<Append*> records;

@@ -27,10 +27,11 @@ class Reclaimer {
   std::vector<std::shared_ptr<Segment>> choose() const;
   bool eligible(const Segment& segment) const;
   Task<Status> empty(std::shared_ptr<Segment> segment, ReclaimReport& report);
-  Task<Result<bool>> still_needed(std::shared_ptr<Segment> segment, SegmentScanner& scanner, const ScanItem& item,
-                                  KeyLock& lock);
   struct Move;
-  Task<Status> flush(std::vector<std::unique_ptr<Move>>& moves, ReclaimReport& report);
+  using Moves = std::vector<std::unique_ptr<Move>>;
+  Task<Result<bool>> still_needed(std::shared_ptr<Segment> segment, SegmentScanner& scanner, const ScanItem& item,
+                                  KeyLock& lock, Moves& moves, ReclaimReport& report);
+  Task<Status> flush(Moves& moves, ReclaimReport& report);
   void forget(Segment& segment, ReclaimReport& report);
   Task<Status> pace(std::uint64_t bytes);
 

@@ -11,15 +11,43 @@ namespace vortex::node {
 
 namespace {
 
-// What the tails say about one chunk. A copy lives when its number, or that of a touch, is above all erasures.
+// The place of a record: a segment's number and an offset there.
+struct Place {
+  std::uint32_t segment = 0;
+  std::uint64_t offset = 0;
+  bool operator==(const Place&) const = default;
+};
+Place old_place(const RecordHeader& header) {
+  Place place;
+  place.segment = header.old_segment;
+  place.offset = std::uint64_t(header.old_offset) * kRecordAlignment;
+  return place;
+}
+
+// What the tails say about one chunk.
 struct TailState {
+  struct Value {
+    std::uint64_t number = 0;
+    Location location;
+    Place old;  // whose place it took
+  };
+  struct TouchSeen {
+    std::uint64_t number = 0;
+    Place value;
+    std::uint32_t ordinal = 0;
+  };
   std::uint64_t erased_to = 0;
-  std::uint32_t erased_segment = 0, erased_offset = 0;  // the record that the highest erasure names
-  std::uint64_t number = 0;
-  Location location;                              // of the newest value; nothing: none in the tails
-  std::uint32_t old_segment = 0, old_offset = 0;  // whose place it took
-  std::uint64_t touch = 0;
-  std::uint32_t touch_ordinal = 0;
+  Place erased;  // the record that the highest erasure names
+  std::vector<Value> values;
+  std::vector<TouchSeen> touches;
+
+  // The newest touch of the value there.
+  const TouchSeen* touch_of(const Place& place) const {
+    const TouchSeen* newest = nullptr;
+    for (const TouchSeen& touch : touches)
+      if (touch.value == place && (!newest || touch.number > newest->number)) newest = &touch;
+    return newest;
+  }
 };
 
 class Recovery final : private CheckpointVisitor {
@@ -132,6 +160,7 @@ Task<Status> Recovery::read_store_file() {
       core_.books.store = file->store;
       epoch_seen_ = file->epoch;
       epoch_doubtful_ = file->slot_damaged;
+      core_.books.next_segment = std::max(core_.books.next_segment, file->next_segment);
       epoch_slot_ = 1 - file->slot;
       co_return Status();
     }
@@ -208,11 +237,20 @@ Status Recovery::touch(const CheckpointTouch& touch) {
     early_touches_.push_back(touch);
     return Status();
   }
+  Location value = Location::from_bits(touch.place);
+  auto value_number = number_of_.find(value.ordinal());
+  if (value_number == number_of_.end()) {
+    if (index_read_) return Error(Code::damaged, "touch of a value in no segment");
+    early_touches_.push_back(touch);
+    return Status();
+  }
   auto segment = core_.catalog.find_segment(number->second);
   core_.catalog.set_touch(touch.id, touch.number, *segment);
-  TailState& state = tail_[touch.id];
-  state.touch = touch.number;
-  state.touch_ordinal = segment->ordinal;
+  TailState::TouchSeen& seen = tail_[touch.id].touches.emplace_back();
+  seen.number = touch.number;
+  seen.value.segment = value_number->second;
+  seen.value.offset = value.offset();
+  seen.ordinal = segment->ordinal;
   return Status();
 }
 
@@ -387,17 +425,16 @@ Task<Status> Recovery::take_record(Segment& segment, SegmentScanner& scanner, co
   const bool synced = item.offset < tails_[segment.number].durable;
   TailState& state = tail_[header.id];
   if (header.kind == RecordKind::touch) {
-    if (header.number > state.touch) {
-      state.touch = header.number;
-      state.touch_ordinal = segment.ordinal;
-    }
+    TailState::TouchSeen& seen = state.touches.emplace_back();
+    seen.number = header.number;
+    seen.value = old_place(header);
+    seen.ordinal = segment.ordinal;
     co_return Status();
   }
   if (header.erases()) {
     if (header.number >= state.erased_to) {
       state.erased_to = header.number;
-      state.erased_segment = header.old_segment;
-      state.erased_offset = header.old_offset;
+      state.erased = old_place(header);
     }
     core_.catalog.add_debt(segment, header.old_segment, header.length);
     co_return Status();
@@ -414,13 +451,12 @@ Task<Status> Recovery::take_record(Segment& segment, SegmentScanner& scanner, co
   }
   if (header.old_segment != 0 && header.old_segment != segment.number && core_.catalog.exists(header.old_segment))
     segment.copied_from.insert(header.old_segment);
-  if (header.number < state.number) co_return Status();
-  state.number = header.number;
-  state.location = Location(segment.ordinal, item.offset, header.length);
-  state.old_segment = header.old_segment;
-  state.old_offset = header.old_offset;
+  TailState::Value& value = state.values.emplace_back();
+  value.number = header.number;
+  value.location = Location(segment.ordinal, item.offset, header.length);
+  value.old = old_place(header);
   // Its place in the index is taken, so that it is set aside like any other damaged copy.
-  if (item.repaired) report_.to_quarantine.emplace_back(header.id, state.location);
+  if (item.repaired) report_.to_quarantine.emplace_back(header.id, value.location);
   co_return Status();
 }
 
@@ -429,7 +465,7 @@ void Recovery::settle_waiting_entries() {
   for (auto& [id, location] : waiting_) {
     const Segment& segment = *core_.catalog.at(location.ordinal());
     auto state = tail_.find(id);
-    if (state != tail_.end() && (state->second.location || state->second.erased_to != 0)) continue;
+    if (state != tail_.end() && (!state->second.values.empty() || state->second.erased_to != 0)) continue;
     bool told = std::any_of(report_.damaged.begin(), report_.damaged.end(),
                             [&, chunk = id](const Damage& damage) { return damage.id == chunk; });
     if (!told) note(report_.damaged, segment, location.offset(), location.record_bytes(), id, "no readable record");
@@ -444,28 +480,49 @@ Task<Result<std::uint64_t>> Recovery::number_at(Id id, Location location) {
   co_return 0;
 }
 
+// A copy lives when its number, or that of a touch of it, is above all erasures; the newest that lives is the chunk's.
 Task<Status> Recovery::merge(Id id, TailState state) {
   Catalog& catalog = core_.catalog;
-  const Location indexed = catalog.find(id);
-  auto names_indexed = [&](std::uint32_t segment, std::uint32_t offset) {
-    return indexed && segment == catalog.at(indexed.ordinal())->number &&
-           std::uint64_t(offset) * kRecordAlignment == indexed.offset();
+  auto place_of = [&](Location location) {
+    Place place;
+    place.segment = catalog.at(location.ordinal())->number;
+    place.offset = location.offset();
+    return place;
   };
-  if (indexed && state.erased_to > state.touch && names_indexed(state.erased_segment, state.erased_offset)) {
-    catalog.forget(id);
-  } else if (indexed &&
-             (state.erased_to != 0 || (state.location && !names_indexed(state.old_segment, state.old_offset)))) {
-    CO_ASSIGN_OR_RETURN(std::uint64_t number, co_await number_at(id, indexed));
-    if (std::max(number, state.touch) <= state.erased_to) {
+  auto touched_to = [&](const Place& place) {
+    const TailState::TouchSeen* touch = state.touch_of(place);
+    return touch ? touch->number : 0;
+  };
+  const TailState::Value* best = nullptr;
+  std::uint64_t best_number = 0;
+  for (const TailState::Value& value : state.values) {
+    std::uint64_t number = std::max(value.number, touched_to(place_of(value.location)));
+    if (best && number < best_number) continue;
+    best = &value;
+    best_number = number;
+  }
+  if (Location indexed = catalog.find(id)) {
+    const Place place = place_of(indexed);
+    std::uint64_t number = touched_to(place);
+    const bool certainly_old = (best && best->old == place) || (state.erased == place && number <= state.erased_to);
+    const bool asked = best || state.erased_to != 0;
+    if (!certainly_old && asked) {
+      CO_ASSIGN_OR_RETURN(std::uint64_t written, co_await number_at(id, indexed));
+      number = std::max(number, written);
+    }
+    if (certainly_old || (asked && number <= state.erased_to)) {
       catalog.forget(id);
-    } else if (state.location && number > state.number) {
-      state.location = Location();
+    } else if (number > best_number) {
+      best = nullptr;
     }
   }
   catalog.drop_touch(id);
-  if (state.location && std::max(state.number, state.touch) > state.erased_to) catalog.place(id, state.location);
-  const std::uint64_t known = state.location ? state.number : 0;
-  if (state.touch > known && catalog.find(id)) catalog.set_touch(id, state.touch, *catalog.at(state.touch_ordinal));
+  if (best && best_number > state.erased_to) catalog.place(id, best->location);
+  Location location = catalog.find(id);
+  if (!location) co_return Status();
+  const TailState::TouchSeen* touch = state.touch_of(place_of(location));
+  if (touch && (!best || touch->number > best->number))
+    catalog.set_touch(id, touch->number, *catalog.at(touch->ordinal));
   co_return Status();
 }
 
@@ -490,12 +547,13 @@ Task<Status> Recovery::raise_epoch() {
     StoreFile file;
     file.store = core.books.store;
     file.epoch = epoch;
+    file.next_segment = core.books.next_segment;
     co_return co_await replace_file(core.env.disk(), path, encode_store_file(file));
   }
   // In place, so that it works on a full disk; the other slot keeps the last epoch should this be torn.
   auto opening = co_await core.env.disk().open(path, OpenOptions());
   if (!opening.ok()) co_return std::move(opening).error();
-  ByteVector sector = encode_epoch_slot(epoch);
+  ByteVector sector = encode_epoch_slot(epoch, core.books.next_segment);
   const ByteView piece(sector);
   const std::uint64_t offset = kStoreSectorBytes * static_cast<std::size_t>(1 + epoch_slot_);
   co_return co_await (*opening)->write_durable(offset, std::span(&piece, 1));

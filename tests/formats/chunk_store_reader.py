@@ -114,8 +114,8 @@ def read_index(data, store, number):
                 offset += 40
                 entries[identity] = bits
             elif kind == 4:
-                identity, touched, _ordinal = struct.unpack_from("<32sQI", payload, offset)
-                offset += 44
+                identity, touched, _ordinal, _place = struct.unpack_from("<32sQIQ", payload, offset)
+                offset += 52
                 touches[identity] = touched
             else:
                 assert struct.unpack_from("<QQQ", payload, offset) == (len(entries), len(touches), len(segments))
@@ -131,7 +131,7 @@ def size_of(code):
 
 def main(directory):
     store, epoch = read_store_file(read(os.path.join(directory, "STORE")))
-    values, touched, erased = {}, {}, {}
+    values, touched, erased = [], {}, {}
     unreadable = 0
     indexes = []
     for name in sorted(os.listdir(directory)):
@@ -149,16 +149,17 @@ def main(directory):
             elif record.kind == VALUE:
                 if not record.whole:
                     unreadable += 1
-                elif record.number >= values.get(record.id, (0,))[0]:
-                    values[record.id] = (record.number, record.form, record.value, number, offset)
+                else:
+                    values.append((record.id, record.number, record.form, record.value, number, offset))
             elif record.kind == TOUCH:
-                touched[record.id] = max(record.number, touched.get(record.id, 0))
+                place = (record.id, record.old_segment, record.old_offset * UNIT)
+                touched[place] = max(record.number, touched.get(place, 0))
             else:
                 erased[record.id] = max(record.number, erased.get(record.id, 0))
     living = {}
-    for identity, (number, form, value, segment, offset) in values.items():
-        number = max(number, touched.get(identity, 0))
-        if number > erased.get(identity, 0):
+    for identity, number, form, value, segment, offset in values:
+        number = max(number, touched.get((identity, segment, offset), 0))
+        if number > erased.get(identity, 0) and number >= living.get(identity, (0,))[0]:
             living[identity] = (number, form, value, segment, offset)
     for identity, (number, form, value, _, _) in sorted(living.items()):
         counted = f"{number >> 40}.{number & (1 << 40) - 1}"
