@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "net/method.h"
+#include "net/reported_error.h"
 
 namespace vortex::net {
 
@@ -89,8 +90,6 @@ ErrorBody::ErrorBody(const Error& error)
       retry_after_ms(error.retry_after_ms()),
       message(cut(error.message())) {}
 
-Error ErrorBody::to_error() const {
-  return Error(code_from_number(code), cut(message)).with_retry_after(retry_after_ms);
-}
+Error ErrorBody::to_error() const { return reported_error(code, retry_after_ms, cut(message)); }
 
 }  // namespace vortex::net

@@ -72,7 +72,7 @@ struct ErrorBody {
 
   ErrorBody() = default;
   explicit ErrorBody(const Error& error);
-  Error to_error() const;
+  Error to_error() const;  // see reported_error.h
 };
 
 struct GoodbyeBody {

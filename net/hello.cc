@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/endian.h"
 #include "base/hash.h"
+#include "net/reported_error.h"
 
 namespace vortex::net {
 
@@ -101,7 +102,7 @@ Error to_error(const Refusal& refusal) {
   std::string text = "refused: " + refusal.message.substr(0, kRefusalTextMax);
   for (char& c : text)
     if (c < ' ' || c > '~') c = '?';
-  return Error(code_from_number(refusal.code), std::move(text)).with_retry_after(refusal.retry_after_ms);
+  return reported_error(refusal.code, refusal.retry_after_ms, std::move(text));
 }
 
 std::optional<std::uint16_t> common_version(std::uint16_t min_a, std::uint16_t max_a, std::uint16_t min_b,

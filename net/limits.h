@@ -29,6 +29,8 @@ static_assert(kAnswersStop - kAnswersMax > kConnectionRequestsMax * 1 * kKiB, "a
 inline constexpr std::size_t kWaitingCallsMax = 16 * 1024;
 
 inline constexpr std::uint32_t kBusyRetryMs = 50;
+// No peer can put anybody off for longer than this.
+inline constexpr std::uint32_t kRetryAfterMaxMs = 60'000;
 
 inline constexpr Duration kCallTimeout = seconds(10);
 inline constexpr Duration kCallTimeoutMax = std::chrono::hours(1);
@@ -39,6 +41,8 @@ inline constexpr Duration kPingPatience = seconds(10);
 // A write may take so long, and more for a large one.
 inline constexpr Duration kWritePatience = seconds(30);
 inline constexpr std::size_t kSlowestBytesPerSecond = 64 * kKiB;
+// So long may a request take from its header to its end, and longer in the same way.
+inline constexpr Duration kReadPatience = kWritePatience;
 // What a closing connection may take to send its last words.
 inline constexpr Duration kLinger = milliseconds(500);
 
@@ -56,6 +60,8 @@ inline constexpr Duration kShortLife = seconds(1);
 inline constexpr Duration kIdleClose = seconds(90);
 inline constexpr Duration kTidyPeriod = seconds(10);
 inline constexpr std::size_t kPeersMax = 64 * 1024;
+// Clients and joiners together, so that they cannot keep members out.
+inline constexpr std::size_t kGuestConnectionsMax = kNodeConnectionsMax / 2;
 inline constexpr std::size_t kLinksMax = kNodeConnectionsMax / 2;
 static_assert(kIdleClose > kPingAfter);
 
