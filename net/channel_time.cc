@@ -47,9 +47,8 @@ Instant Channel::expire_calls(Instant now) {
     std::uint64_t id = slot.id;
     Priority priority = slot.method->priority;
     switchboard_.metrics.calls_timed_out.add();
-    PendingCall& call = detach(slot);
+    fail(slot, Code::timed_out);
     send_plain(Kind::cancel, id, priority);
-    call.failed(Code::timed_out);
   }
   return next;
 }
@@ -82,6 +81,15 @@ Instant Channel::check_peer(Instant now) {
   }
   // While nothing is read from the peer, its silence is no fault of its own.
   if (answer_bytes_ > kAnswersStop) return std::min(next, now + kPingAfter);
+  // A request that is being received takes room from all others, and each of its bytes counts as a sign of life.
+  if (admitted_ > 0) {
+    Instant whole_by = admitted_at_ + kReadPatience + seconds(admitted_ / kSlowestBytesPerSecond);
+    if (now >= whole_by) {
+      close(Error(Code::timed_out, "the peer does not finish its request"));
+      return next;
+    }
+    next = std::min(next, whole_by);
+  }
   if (ping_sent_) {
     if (now >= ping_at_ + kPingPatience) {
       tell_peer_ = false;

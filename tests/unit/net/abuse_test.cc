@@ -30,3 +30,35 @@ TEST_CASE("what a handler could not reach, or had cancelled, is not taken for th
     EXPECT(client->open());
   }
 }
+
+TEST_CASE("a request that comes byte by byte does not hold its place for ever") {
+  PipeWorld world;
+  Dispatcher dispatcher;
+  serve_basics(dispatcher);
+  Switchboard board(world, dispatcher);
+  Pipe pipe(world.loop());
+  RunningChannel server(world, board, std::move(pipe.server), Role::client);
+  FrameHeader header;
+  header.kind = static_cast<std::uint8_t>(Kind::request);
+  header.method = Echo::kInfo.number;
+  header.request_id = 1;
+  header.deadline_ms = ~std::uint32_t(0);
+  header.flags = kFlagPayloadSum;
+  header.payload_length = kPayloadMax;
+  ByteVector bytes(kFrameHeaderSize);
+  store_header(header, bytes.data());
+  ByteView piece(bytes);
+  REQUIRE(world.run(pipe.client->write(std::span<const ByteView>(&piece, 1))).ok());
+  EXPECT_GE(board.load.bytes(), kPayloadMax);
+  std::uint8_t zero = 0;
+  ByteView drop(&zero, 1);
+  for (int i = 0; i < 60 && server->open(); ++i) {
+    world.advance(seconds(5));
+    Status sent = world.run(pipe.client->write(std::span<const ByteView>(&drop, 1)));
+    if (!sent.ok()) break;
+  }
+  REQUIRE(!server->open());
+  EXPECT_EQ(server->closed_because().message(), "the peer does not finish its request");
+  world.advance(2 * kLinger);
+  EXPECT_EQ(board.load.bytes(), 0);
+}
