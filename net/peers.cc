@@ -117,7 +117,7 @@ Task<void> Peers::keep(Peer& peer, Purpose purpose) {
     switchboard_.metrics.connects_failed.add();
     link.busy = false;
     ++link.failed_attempts;
-    failed(peer, link, std::move(secured).error());
+    failed(peer, link, std::move(secured).error(), false);
     co_return;
   }
   switchboard_.metrics.connects.add();
@@ -136,12 +136,10 @@ Task<void> Peers::keep(Peer& peer, Purpose purpose) {
     link.changed.notify_all();
     co_return;
   }
-  // One that lasted is replaced at once when it is wanted, one that broke at once is a failure like any other.
   bool lasted = env_.now() - begun >= kShortLife;
   if (lasted) link.failures = 0;
   Error why(Code::unreachable, std::string(channel.closed_because().message()));
-  failed(peer, link, std::move(why));
-  if (lasted) link.not_before = env_.now();
+  failed(peer, link, std::move(why), lasted);
 }
 
 Task<Result<Secured>> Peers::dial(Target to, Purpose purpose) {
@@ -152,7 +150,8 @@ Task<Result<Secured>> Peers::dial(Target to, Purpose purpose) {
   co_return co_await handshaker_.as_client(std::move(*connection), expected, purpose);
 }
 
-void Peers::failed(Peer& peer, Link& link, Error error) {
+// One that lasted is replaced at once when it is wanted, one that broke at once is a failure like any other.
+void Peers::failed(Peer& peer, Link& link, Error error, bool lasted) {
   std::string address = peer.target.address.to_string();
   if (error.is(Code::timed_out)) {
     link.error = Error(Code::unreachable, "no answer from " + address);
@@ -163,20 +162,25 @@ void Peers::failed(Peer& peer, Link& link, Error error) {
   double jitter = 0.5 + env_.random().unit();
   link.not_before = env_.now() + std::chrono::duration_cast<Duration>(delay * jitter);
   ++link.failures;
+  if (lasted) link.not_before = env_.now();
   link.changed.notify_all();
   env_.log().debug("net", "no connection", Field("peer", address), Field("id", peer.target.id),
                    Field("error", link.error), Field("failures", link.failures));
-  if (on_down_ && !tasks_.cancelled()) on_down_(peer.target.id, link.error);
+  if (!on_down_ || tasks_.cancelled()) return;
+  // The observer may call others, and with that make this peer forgotten.
+  NodeId id = peer.target.id;
+  Error told = link.error;
+  on_down_(id, told);
 }
 
 void Peers::close(const NodeId& id, const Error& reason) {
-  auto found = peers_.find(Key(id, Address()));
-  if (found == peers_.end()) return;
-  for (Link& link : found->second->links) {
-    if (!link.channel) continue;
-    link.ours = true;
-    link.channel->close(reason);
-  }
+  // Those that were called by their address alone too.
+  for (auto& [key, peer] : peers_)
+    for (Link& link : peer->links) {
+      if (!link.channel || link.channel->peer().id != id) continue;
+      link.ours = true;
+      link.channel->close(reason);
+    }
 }
 
 Task<void> Peers::tidy() {

@@ -2,6 +2,7 @@
 // again when they broke.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
@@ -82,7 +83,7 @@ class Peers {
   Status begin_connecting(Peer& peer, Purpose purpose);
   Task<void> keep(Peer& peer, Purpose purpose);
   Task<Result<Secured>> dial(Target to, Purpose purpose);
-  void failed(Peer& peer, Link& link, Error error);
+  void failed(Peer& peer, Link& link, Error error, bool lasted);
   Task<void> tidy();
   void close_idle(Instant now);
   void forget_unused(Instant now);
@@ -107,7 +108,7 @@ constexpr Purpose purpose_of(const MethodInfo& method) {
 
 template <class Method>
 Task<Result<Reply<Method>>> Peers::call(Target to, typename Method::Request request, CallOptions options) {
-  Instant deadline = env_.now() + options.timeout;
+  Instant deadline = env_.now() + std::min(options.timeout, kCallTimeoutMax);
   bool last_try = false;
   while (true) {
     Channel* channel = open_channel(to, purpose_of(Method::kInfo));

@@ -62,3 +62,38 @@ TEST_CASE("a request that comes byte by byte does not hold its place for ever") 
   world.advance(2 * kLinger);
   EXPECT_EQ(board.load.bytes(), 0);
 }
+
+TEST_CASE("a node that is no longer one of us is let go also where it was called by its address") {
+  World world(2);
+  Machine& a = world.add_machine();
+  Machine& b = world.add_machine();
+  start_node(a);
+  NetProgram& node = a.as<NetProgram>();
+  start_node(b);
+  auto body = [&](Env&) { return node.peers.call<Echo>(Target(b.address(kPort)), echo_request("seed")); };
+  REQUIRE(world.run(a, body).ok());
+  REQUIRE(node.peers.connections() == 1);
+  node.peers.close(id_of(b.number()), Error(Code::permission_denied, "evicted"));
+  world.run_for(seconds(1));
+  EXPECT_EQ(node.peers.connections(), 0);
+}
+
+TEST_CASE("who is told that a connection broke can call again at once") {
+  World world(3);
+  Machine& a = world.add_machine();
+  Machine& b = world.add_machine();
+  start_node(a);
+  start_node(b);
+  NetProgram& node = a.as<NetProgram>();
+  auto call = [&](Env&) { return node.peers.call<Echo>(target_of(b), echo_request("x")); };
+  REQUIRE(world.run(a, call).ok());
+  world.run_for(2 * kShortLife);
+  std::optional<Result<Reply<Echo>>> again;
+  node.peers.on_down([&](const NodeId&, const Error&) {
+    if (!again) a.spawn(PipeWorld::deliver(node.peers.call<Echo>(target_of(b), echo_request("again")), again));
+  });
+  world.network().reset(a, b);
+  world.run_for(seconds(5));
+  REQUIRE(again);
+  EXPECT(again->ok());
+}
