@@ -59,10 +59,17 @@ Task<void> Server::serve(std::unique_ptr<Connection> connection, Place place) {
     co_return;
   }
   Channel channel(switchboard_, std::move(*secured));
-  if (channels_.size() >= kNodeConnectionsMax) channel.close(Error(Code::busy, "too many connections"));
+  bool guest = channel.peer().role != Role::member;
+  if (channels_.size() >= kNodeConnectionsMax || (guest && guests_ >= kGuestConnectionsMax)) {
+    channel.close(Error(Code::busy, "too many connections"));
+    co_await channel.run();
+    co_return;
+  }
+  if (guest) ++guests_;
   auto listed = channels_.insert(channels_.end(), &channel);
   co_await channel.run();
   channels_.erase(listed);
+  if (guest) --guests_;
 }
 
 void Server::close_channels(const NodeId& id, const Error& reason) {

@@ -43,6 +43,7 @@ class Server {
   std::unique_ptr<Listener> listener_;
   std::list<Handshake> handshakes_;  // the oldest first
   std::list<Channel*> channels_;     // each lives in the frame of its serve()
+  std::size_t guests_ = 0;           // of these, who are no members
   TaskGroup tasks_;
 };
 

@@ -63,6 +63,41 @@ TEST_CASE("a request that comes byte by byte does not hold its place for ever") 
   EXPECT_EQ(board.load.bytes(), 0);
 }
 
+TEST_CASE("clients fill their share of the connections, and members still come in") {
+  World world(1);
+  Machine& node = world.add_machine();
+  Machine& other = world.add_machine();
+  Machine& guest = world.add_machine();
+  start_node(node);
+  start_node(other);
+  struct Guest {
+    Guest(Env& env, std::uint32_t number)
+        : handshaker(id_of(number), Role::client), board(env, dispatcher), peers(board, handshaker) {}
+    TrustingHandshaker handshaker;
+    Dispatcher dispatcher;
+    Switchboard board;
+    Peers peers;
+  };
+  auto crowd = [](Env& env, Address at) -> Task<void> {
+    std::vector<std::unique_ptr<Guest>> guests;
+    for (std::size_t i = 0; i < kGuestConnectionsMax + 100; ++i) {
+      guests.push_back(std::make_unique<Guest>(env, 3));
+      Instant deadline = env.now() + seconds(5);
+      auto channel = co_await guests.back()->peers.channel(Target(at), Purpose::control, deadline);
+    }
+    Status slept = co_await sleep_for(env, seconds(1));
+    for (auto& one : guests) co_await one->peers.stop();
+  };
+  guest.spawn(crowd(guest.env(), node.address(kPort)));
+  auto& server = node.as<NetProgram>().server;
+  for (int i = 0; i < 600 && server.channels() < kGuestConnectionsMax; ++i) world.run_for(milliseconds(100));
+  EXPECT_EQ(server.channels(), kGuestConnectionsMax);
+  world.run_for(milliseconds(500));
+  EXPECT_EQ(server.channels(), kGuestConnectionsMax);
+  auto body = [&](Env&) { return other.as<NetProgram>().peers.call<Echo>(target_of(node), echo_request("member")); };
+  EXPECT(world.run(other, body).ok());
+}
+
 TEST_CASE("a node that is no longer one of us is let go also where it was called by its address") {
   World world(2);
   Machine& a = world.add_machine();
