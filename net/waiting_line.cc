@@ -7,7 +7,7 @@ WaitingLine::~WaitingLine() { CHECK(waiting_.empty()); }
 Task<Status> WaitingLine::wait(Instant deadline) {
   if (env_.now() >= deadline) co_return Code::timed_out;
   Waiter waiter(env_.loop());
-  waiting_.push_back(&waiter);
+  waiter.place = waiting_.insert(waiting_.end(), &waiter);
   auto expire = [this, &waiter] {
     waiter.late = true;
     leave(waiter);
@@ -29,7 +29,7 @@ Task<Status> WaitingLine::wait(Instant deadline) {
 void WaitingLine::leave(Waiter& waiter) {
   if (!waiter.queued) return;
   waiter.queued = false;
-  waiting_.remove(&waiter);
+  waiting_.erase(waiter.place);
 }
 
 void WaitingLine::notify_one() {
