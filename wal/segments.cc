@@ -163,8 +163,10 @@ Task<Result<Slot>> Segments::prepare() {
   if (made.ok()) made = co_await env_.disk().sync_directory(directory_);
   if (made.ok()) co_return slot;
   slot.file.reset();
+  // Under which of its names it is left; what remains all the same the next start removes or uses.
   auto removed = co_await env_.disk().remove(unfinished);
-  static_cast<void>(removed);  // what is left of it the next start removes or uses
+  if (!removed.ok()) removed = co_await env_.disk().remove(path);
+  static_cast<void>(removed);
   Error error = std::move(made).error();
   co_return std::move(error).in("wal: preparing a segment");
 }
