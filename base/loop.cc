@@ -7,10 +7,14 @@ namespace vortex {
 template <class Handler>
 struct Parking::HandlerWaiter final : Parking::Waiter {
   explicit HandlerWaiter(Handler h) : handler(std::move(h)) {}
-  void resume(Loop& loop, bool woken) override {
+  void resume(Loop& loop, bool woken, bool now) override {
     // A signal that comes before the coroutine runs must not find the Parking, which may be gone by then. When
     // it was the signal that brought us here, it has forgotten the Parking already and must not be destroyed.
     if (woken) asio::get_associated_cancellation_slot(handler).clear();
+    if (now) {
+      Handler once = std::move(handler);
+      return once(woken);
+    }
     asio::post(loop.context(), [h = std::move(handler), woken]() mutable { h(woken); });
   }
   Handler handler;
@@ -43,14 +47,18 @@ Task<void> Parking::park_uncancellable() {
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(initiate, asio::use_awaitable);
 }
 
-void Parking::finish(bool woken) {
+void Parking::finish(bool woken, bool now) {
   --loop_.parked_;
   auto waiter = std::move(waiter_);
-  waiter->resume(loop_, woken);
+  waiter->resume(loop_, woken, now);
 }
 
 void Parking::wake() {
   if (waiter_) finish(true);
+}
+
+void Parking::wake_now() {
+  if (waiter_) finish(true, true);
 }
 
 Parking::~Parking() { CHECK(!waiter_); }

@@ -48,19 +48,21 @@ class Parking {
 
   // Resumes the waiting coroutine through the run queue, never inside this call. Nothing when nobody waits.
   void wake();
+  // The same inside this call. Only for the bottom of the run queue: handlers that the system's events call.
+  void wake_now();
   bool occupied() const { return waiter_ != nullptr; }
 
  private:
   // Holds the suspended coroutine.
   struct Waiter {
     virtual ~Waiter() = default;
-    virtual void resume(Loop& loop, bool woken) = 0;
+    virtual void resume(Loop& loop, bool woken, bool now) = 0;
   };
   template <class Handler>
   struct HandlerWaiter;
   template <class Handler>
   void install(Handler handler, bool cancellable);
-  void finish(bool woken);
+  void finish(bool woken, bool now = false);
 
   Loop& loop_;
   std::unique_ptr<Waiter> waiter_;

@@ -34,6 +34,10 @@ class Connection {
   // All of the pieces in order, as few system calls as can be. The bytes must stay until it returns. After a
   // failure or a cancellation the stream is broken and must be closed.
   virtual Task<Status> write(std::span<const ByteView> pieces) = 0;
+  // Where writes_now(): writes what fits at this moment, without a coroutine, and says how many bytes that was. Not
+  // while write() is under way. Failures are left for write() to find.
+  virtual bool writes_now() const { return false; }
+  virtual std::size_t write_now(std::span<const ByteView>) { return 0; }
   // Whoever waits gets `closed`. Safe to call twice.
   virtual void close() = 0;
   virtual Address peer() const = 0;

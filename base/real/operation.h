@@ -47,7 +47,7 @@ class Operation {
     running_ = false;
     error_ = error;
     bytes_ = bytes;
-    parking_.wake();
+    parking_.wake_now();  // Asio called us from the run queue
   }
 
   asio::cancellation_signal signal_;

@@ -139,6 +139,15 @@ Task<Status> TcpConnection::write(std::span<const ByteView> pieces) {
   co_return Status();
 }
 
+std::size_t TcpConnection::write_now(std::span<const ByteView> pieces) {
+  CHECK(!writing_.running());
+  if (closed_) return 0;
+  Rest rest;
+  rest.pieces = pieces;
+  ssize_t sent = send_some(socket_.native_handle(), rest);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
 void TcpConnection::close() {
   closed_ = true;
   asio::error_code ignored;

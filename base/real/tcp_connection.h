@@ -24,6 +24,8 @@ class TcpConnection final : public Connection {
 
   Task<Result<std::size_t>> read_some(MutableBytes into) override;
   Task<Status> write(std::span<const ByteView> pieces) override;
+  bool writes_now() const override { return true; }
+  std::size_t write_now(std::span<const ByteView> pieces) override;
   void close() override;
   Address peer() const override { return peer_; }
   Address local() const override { return local_; }
