@@ -35,17 +35,18 @@ chunker::Policy policy_of(Random& random) {
   return policy;
 }
 
-Task<void> fetch_one(Env& env, World* world, MemberEnd& end, const ClusterFacts& facts, Promises* promises,
-                     std::size_t index) {
+Task<Status> fetch_one(Env& env, World* world, MemberEnd& end, const ClusterFacts& facts, Promises* promises,
+                       std::size_t index) {
   Acknowledged promised = promises->files[index];
   auto content = co_await fetch_file(env, end, facts, promised.file, kCopies);
   if (!content.ok()) {
     ++promises->fetches_failed;
-    co_return;
+    co_return content.error();
   }
   ++promises->fetched;
   if (content->size() != promised.size || sha256(*content) != promised.content)
     world->violation(Verdict::safety, "a fetch returned other bytes than were stored");
+  co_return Status();
 }
 
 Task<void> client(Env& env, World* world, ClusterFacts facts, Promises* promises) {
@@ -66,7 +67,9 @@ Task<void> client(Env& env, World* world, ClusterFacts facts, Promises* promises
         ++promises->stores_failed;
       }
     } else {
-      co_await fetch_one(env, world, end, facts, promises, env.random().below(promises->files.size()));
+      std::size_t index = env.random().below(promises->files.size());
+      Status fetched = co_await fetch_one(env, world, end, facts, promises, index);
+      if (fetched.is(Code::cancelled)) break;
     }
     Status slept = co_await sleep_for(env, milliseconds(env.random().below(300)));
     if (!slept.ok()) break;
@@ -79,9 +82,15 @@ Task<Status> fetch_all(Env& env, World* world, ClusterFacts facts, Promises* pro
   MemberEnd end(env, facts, facts.nodes + 2);
   Status outcome;
   for (std::size_t i = 0; i < promises->files.size() && outcome.ok(); ++i) {
-    std::uint64_t failed = promises->fetches_failed;
-    co_await fetch_one(env, world, end, facts, promises, i);
-    if (promises->fetches_failed != failed) outcome = Error(Code::failed, "file " + std::to_string(i) + " is lost");
+    // A node may still be on its way up; what is durable comes back within this time.
+    Instant patience = env.now() + seconds(30);
+    do {
+      outcome = co_await fetch_one(env, world, end, facts, promises, i);
+      Status slept = co_await sleep_for(env, milliseconds(10));
+      if (!slept.ok()) break;
+    } while (!outcome.ok() && env.now() < patience);
+    if (!outcome.ok())
+      outcome = Error(Code::failed, "file " + std::to_string(i) + " is lost: " + outcome.error().to_string());
   }
   co_await end.stop();
   co_return outcome;
