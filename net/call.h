@@ -51,6 +51,8 @@ class PendingCall {
   // An error means that the answer makes no sense; it ends the connection.
   virtual Status answered(ByteView body, Buffer payload) = 0;
   virtual void failed(Error error) = 0;
+  // Where a coroutine waits for it; the channel wakes it.
+  virtual Parking* waiting() { return nullptr; }
 
  private:
   friend class Channel;
@@ -93,10 +95,10 @@ class AwaitedCall final : public TypedCall<Method> {
     }
     co_return std::move(*result_);
   }
-  void done(Result<Reply<Method>> result) override {
-    result_.emplace(std::move(result));
-    parking_.wake();
-  }
+  void done(Result<Reply<Method>> result) override { result_.emplace(std::move(result)); }
+
+ protected:
+  Parking* waiting() override { return &parking_; }
 
  private:
   std::optional<Result<Reply<Method>>> result_;

@@ -105,6 +105,9 @@ class Channel final : private Admission {
 
   // channel_write.cc
   Task<void> write_loop();
+  void wake_writer();
+  void write_now();
+  void end_batch();
   Status check_answer(const MethodInfo& method, std::size_t payload_size) const;
   FrameHeader answer_header(Kind kind, const MethodInfo& method, std::uint64_t request, bool payload) const;
   void answer_error(const MethodInfo& method, std::uint64_t request, const Error& error);
@@ -120,6 +123,8 @@ class Channel final : private Admission {
   void attach(PendingCall& call, const MethodInfo& method, std::uint64_t id, Duration timeout, std::size_t bytes);
   Slot* find_slot(std::uint64_t id);
   PendingCall& detach(Slot& slot);
+  void fail(Slot& slot, Error error);
+  void resume(Parking* waiting);
   void abandon(PendingCall& call);
   void fail_calls();
   Error cut_off(const Slot& slot, const std::vector<std::uint64_t>& unsent) const;
@@ -152,8 +157,11 @@ class Channel final : private Admission {
 
   Outbox outbox_;
   std::size_t answer_bytes_ = 0;  // queued or being written, not requests
+  Outbox::Batch batch_;           // being written, or empty
   Parking writer_;
   bool writing_ = false;
+  bool handling_ = false;  // frames that arrived are being handled; what they make ready is written behind them
+  std::vector<Parking*> answered_;  // whoever waits for what came with these frames
   Instant write_deadline_;
 
   std::vector<Slot> slots_;

@@ -69,7 +69,12 @@ void Channel::attach(PendingCall& call, const MethodInfo& method, std::uint64_t 
   call_bytes_ += bytes;
   switchboard_.metrics.calls.add();
   arm(slot.deadline);
-  writer_.wake();
+  // A call alone need not wait for others to travel with.
+  if (calls_ == 1 && !handling_) {
+    write_now();
+  } else {
+    wake_writer();
+  }
 }
 
 Channel::Slot* Channel::find_slot(std::uint64_t id) {
@@ -90,6 +95,23 @@ PendingCall& Channel::detach(Slot& slot) {
   return call;
 }
 
+void Channel::fail(Slot& slot, Error error) {
+  PendingCall& call = detach(slot);
+  Parking* waiting = call.waiting();
+  call.failed(std::move(error));
+  resume(waiting);
+}
+
+// Coroutines go on when all frames have been handled, so that what they do next leaves together.
+void Channel::resume(Parking* waiting) {
+  if (!waiting) return;
+  if (handling_) {
+    answered_.push_back(waiting);
+  } else {
+    waiting->wake();
+  }
+}
+
 void Channel::abandon(PendingCall& call) {
   Slot* slot = find_slot(call.id_);
   CHECK(slot && slot->call == &call);
@@ -105,7 +127,7 @@ void Channel::fail_calls() {
     if (!slots_[place].call) continue;
     Error error = cut_off(slots_[place], unsent);
     switchboard_.metrics.calls_cut_off.add();
-    detach(slots_[place]).failed(std::move(error));
+    fail(slots_[place], std::move(error));
   }
 }
 

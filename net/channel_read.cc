@@ -39,6 +39,7 @@ Task<void> Channel::read_loop() {
 Status Channel::take_frames() {
   std::uint64_t count = 0;
   Status status;
+  handling_ = true;
   while (open()) {
     auto frame = parser_.next();
     if (!frame.ok()) {
@@ -50,6 +51,11 @@ Status Channel::take_frames() {
     status = handle(**frame);
     if (!status.ok()) break;
   }
+  // This is the bottom of the run queue, so they can go on here.
+  for (std::size_t i = 0; i < answered_.size(); ++i) answered_[i]->wake_now();
+  answered_.clear();
+  handling_ = false;
+  write_now();
   switchboard_.metrics.frames_in.add(count);
   return status;
 }
@@ -168,15 +174,17 @@ Status Channel::handle_answer(Frame& frame) {
   if (slot->method->number != frame.header.method)
     return Error(Code::bad_message, "answer to another method than was asked");
   last_used_ = batch_at_;
-  PendingCall& call = detach(*slot);
-  if (static_cast<Kind>(frame.header.kind) == Kind::response)
+  if (static_cast<Kind>(frame.header.kind) == Kind::response) {
+    PendingCall& call = detach(*slot);
+    resume(call.waiting());
     return call.answered(frame.body, std::move(frame.payload));
+  }
   auto error = decode<ErrorBody>(frame.body);
   if (!error.ok()) {
-    call.failed(Error(Code::bad_message, "the answer makes no sense"));
+    fail(*slot, Error(Code::bad_message, "the answer makes no sense"));
     return std::move(error).error();
   }
-  call.failed(error->to_error());
+  fail(*slot, error->to_error());
   return Status();
 }
 

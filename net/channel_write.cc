@@ -4,33 +4,51 @@
 namespace vortex::net {
 
 Task<void> Channel::write_loop() {
-  Outbox::Batch batch;
   while (true) {
-    if (outbox_.empty()) {
+    if (batch_.empty() && outbox_.empty()) {
       if (!open()) break;
       co_await writer_.park_uncancellable();
       continue;
     }
-    outbox_.take(batch);
-    auto slowest = seconds(batch.bytes() / kSlowestBytesPerSecond);
+    if (batch_.empty()) outbox_.take(batch_);
+    auto slowest = seconds(batch_.bytes() / kSlowestBytesPerSecond);
     write_deadline_ = env_.now() + kWritePatience + slowest;
     writing_ = true;
-    Status written = co_await connection_->write(batch.pieces());
+    Status written = co_await connection_->write(batch_.pieces());
     writing_ = false;
-    answer_bytes_ -= batch.answer_bytes();
-    switchboard_.load.remove_answer(batch.answer_bytes());
-    outbox_.clear(batch);
-    if (!written.ok()) {
-      tell_peer_ = false;
-      close(std::move(written).error());
-      break;
-    }
-    switchboard_.metrics.writes.add();
-    switchboard_.metrics.bytes_out.add(batch.bytes());
-    if (answer_bytes_ <= kAnswersStop) resume_reading_.wake();
+    end_batch();
+    if (written.ok()) continue;
+    tell_peer_ = false;
+    close(std::move(written).error());
+    break;
   }
   connection_->close();
   switchboard_.load.remove_answer(std::exchange(answer_bytes_, 0));
+}
+
+// The writer runs after everybody who is ready now, and takes what they have all left.
+void Channel::wake_writer() {
+  if (!handling_) writer_.wake();
+}
+
+// Without going through the run queue, where the connection can do that; the writer gets what did not fit.
+void Channel::write_now() {
+  if (!connection_->writes_now()) return writer_.wake();
+  if (!batch_.empty() || outbox_.empty()) return;
+  outbox_.take(batch_);
+  std::size_t written = connection_->write_now(batch_.pieces());
+  if (written == batch_.bytes()) return end_batch();
+  batch_.skip(written);
+  writer_.wake();
+}
+
+void Channel::end_batch() {
+  switchboard_.metrics.writes.add();
+  switchboard_.metrics.bytes_out.add(batch_.bytes());
+  answer_bytes_ -= batch_.answer_bytes();
+  switchboard_.load.remove_answer(batch_.answer_bytes());
+  outbox_.clear(batch_);
+  if (answer_bytes_ <= kAnswersStop) resume_reading_.wake();
 }
 
 Status Channel::check_answer(const MethodInfo& method, std::size_t payload_size) const {
@@ -62,7 +80,7 @@ void Channel::answer_error(const MethodInfo& method, std::uint64_t request, cons
 void Channel::answer_queued(std::size_t bytes) {
   answer_bytes_ += bytes;
   switchboard_.load.add_answer(bytes);
-  writer_.wake();
+  wake_writer();
 }
 
 // False when nobody wants the answer any more.

@@ -12,6 +12,13 @@ namespace {
 constexpr std::size_t kSpareMax = 4;
 }  // namespace
 
+void Outbox::Batch::skip(std::size_t bytes) {
+  auto first = pieces_.begin();
+  while (first != pieces_.end() && bytes >= first->size()) bytes -= (first++)->size();
+  pieces_.erase(pieces_.begin(), first);
+  if (bytes > 0) pieces_.front() = pieces_.front().subspan(bytes);
+}
+
 ByteVector& Outbox::open(Priority priority) {
   auto& queue = queues_[static_cast<std::size_t>(priority)];
   if (queue.empty() || !queue.back().payload.empty() || queue.back().bytes.size() >= kSegmentSize) {

@@ -17,7 +17,11 @@ class Outbox {
   class Batch {
    public:
     std::span<const ByteView> pieces() const { return pieces_; }
+    // As it was taken.
     std::size_t bytes() const { return bytes_; }
+    bool empty() const { return bytes_ == 0; }
+    // The first `bytes` of the pieces have been written.
+    void skip(std::size_t bytes);
     // Of these, what is not requests.
     std::size_t answer_bytes() const { return answer_bytes_; }
 
