@@ -55,6 +55,7 @@ Committer::Committer(Env& env, Segments& segments, Owners& owners, const Options
       batches_total_(env.metrics().counter("vortex_wal_batches_total", "batches made durable")),
       records_total_(env.metrics().counter("vortex_wal_records_total", "records made durable")),
       bytes_total_(env.metrics().counter("vortex_wal_bytes_total", "bytes written to the log")),
+      live_segments_(env.metrics().gauge("vortex_wal_live_segments", "segments that some owner needs")),
       write_seconds_(env.metrics().histogram("vortex_wal_write_seconds", "one write and sync of a group")) {}
 
 void Committer::begin(const LogEnd& end) {
@@ -97,6 +98,10 @@ Status Committer::room(std::size_t bytes, std::size_t new_owners, Use use) {
       return Status();
     }
     if (!group.empty()) return Code::busy;
+    if (end_.remains && group.place() == end_.place) {
+      want_note();
+      return Error(Code::busy, "a note goes first, where a group was not finished");
+    }
     RETURN_IF_ERROR(next_segment(use));
   }
 }

@@ -77,6 +77,9 @@ struct LogEnd {
   Lsn place;                   // of the next group; at offset 0 it opens its segment
   std::uint64_t sequence = 0;  // of the last group
   std::uint64_t check = 0;     // of the last group
+  // At `place` is what became of a group that does not count, perhaps with a whole header. The next group is written
+  // over it, never elsewhere: otherwise later starts would find both.
+  bool remains = false;
 };
 
 class Committer {
@@ -175,6 +178,7 @@ class Committer {
   Counter& batches_total_;
   Counter& records_total_;
   Counter& bytes_total_;
+  Gauge& live_segments_;
   Histogram& write_seconds_;
 };
 

@@ -62,9 +62,11 @@ void Committer::publish(Filling& written, const GroupHeader& header) {
   end_.place = Lsn(header.segment, header.offset + header.bytes());
   end_.sequence = header.sequence;
   end_.check = header.check;
+  end_.remains = false;
   last_had_records_ = header.records > 0;
   apply(written);
   if (segments_.retire(filling_->number)) want_note();
+  live_segments_.set(segments_.live());
   segments_.group_durable(written.number);
   written.waiting.finish(Status());
   admit();
@@ -110,7 +112,11 @@ void Committer::failed_write(const Error& error) {
   CompletionList failed;
   failed.take_all(writing_->waiting);
   failed.take_all(filling_->waiting);
+  end_.place = writing_->group.place();
+  end_.remains = true;
   restart(*filling_, end_.place);
+  // Those that wait for room behind a note that cannot be written would wait for ever.
+  if (failed.empty()) refuse_waiting(error);
   failed.finish(Error(error).in("wal: writing"));
   admit();
 }

@@ -54,6 +54,7 @@ Task<Status> Log::start(Recovered recovered) {
   CO_RETURN_IF_ERROR(co_await env_.disk().sync_directory(segments_.directory()));
   segments_.set_next_slot(recovered.next_slot);
   LogEnd end = recovered.end;
+  end.remains = recovered.report.torn_tail && recovered.report.torn_tail->segment == end.place.segment();
   if (recovered.fresh) {
     CO_RETURN_IF_ERROR(co_await sync_above(env_.disk(), segments_.directory()));
     CO_RETURN_IF_ERROR(co_await begin_log(recovered.spares));
@@ -63,7 +64,7 @@ Task<Status> Log::start(Recovered recovered) {
       if (spare.wipe) CO_RETURN_IF_ERROR(co_await wipe(spare.slot));
     }
     // What a killed process wrote may be in the page cache only; from now on owners will rely on it.
-    CO_RETURN_IF_ERROR(co_await recovered.live.back().slot.file->sync());
+    if (auto& last = recovered.live.back().slot.file; last != nullptr) CO_RETURN_IF_ERROR(co_await last->sync());
     for (auto& live : recovered.live) segments_.adopt_live(live.id, std::move(live.slot));
     committer_.begin(end);
   }

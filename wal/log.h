@@ -48,7 +48,8 @@ class Log {
   const RecoveryReport& recovery() const { return report_; }
 
   // Every record that its owner still needs, in the order of the log, up to where the log ends now. Batches that are
-  // whole on disk only. Appends may go on meanwhile.
+  // whole on disk only. Appends may go on meanwhile. `damaged` when something is not there any more that recovery
+  // found.
   Task<Status> replay(Replayer& to);
   // One owner's, from a place on.
   Task<Status> replay_owner(OwnerId owner, Lsn from, Replayer& to);
@@ -103,9 +104,13 @@ class Log {
     std::uint64_t bytes = 0;
     std::optional<OwnerId> only;
     Lsn from, stop;
+    std::uint64_t sequence = 0;  // of the last group; 0 where the next one need not follow it
+    std::uint64_t group_end = 0;
   };
   Task<Status> replay_filtered(std::optional<OwnerId> only, Lsn from, Replayer& to);
-  Task<Status> replay_segment(SegmentReplay what, Replayer& to);
+  Task<Status> replay_segment(SegmentReplay& what, Replayer& to);
+  bool known_damage(SegmentId segment, std::uint64_t from, std::uint64_t end) const;
+  Error damaged_since_start(const SegmentReplay& what, std::uint64_t offset) const;
   Status replay_pieces(const SegmentReplay& what, const Body& body, Replayer& to) const;
 
   Env& env_;

@@ -11,7 +11,8 @@ namespace {
 // A file, and which segment it holds as far as that can be told.
 struct Candidate {
   Slot slot;
-  SegmentId segment = 0;  // 0: none
+  SegmentId segment = 0;    // 0: none
+  bool unreadable = false;  // its first block
   bool first_block_zero = true;
   bool zero_behind = true;  // all blocks but the first one
   std::uint64_t log_id = 0;
@@ -31,6 +32,7 @@ Task<Status> identify(Candidate& file) {
     if (state == HeaderState::unsupported_version) co_return note_unsupported(file.slot);
     bool valid = state == HeaderState::valid && header.offset == at;
     if (at == 0) {
+      file.unreadable = reader.unreadable(0, kBlock);
       file.first_block_zero = all_zero(block) && !reader.unreadable(0, kBlock);
     } else if (file.zero_behind && !all_zero(block)) {
       file.zero_behind = false;
@@ -59,8 +61,9 @@ class Recovery {
     CO_RETURN_IF_ERROR(co_await list());
     for (Candidate& file : files_) CO_RETURN_IF_ERROR(co_await identify(file));
     CO_RETURN_IF_ERROR(arrange());
+    if (!by_segment_.empty()) CO_RETURN_IF_ERROR(co_await read_newest());
+    CO_RETURN_IF_ERROR(check_readable());
     if (by_segment_.empty()) co_return begin_fresh();
-    CO_RETURN_IF_ERROR(co_await read_newest());
     SegmentId last = by_segment_.rbegin()->first;
     for (SegmentId id = newest_.oldest; id <= last && !cut_; ++id) CO_RETURN_IF_ERROR(co_await read_segment(id));
     if (!have_group_) co_return begin_fresh();
@@ -71,6 +74,7 @@ class Recovery {
   Task<Status> list();
   Status arrange();
   Task<Status> read_newest();
+  Status check_readable() const;
   Task<Status> read_segment(SegmentId id);
   Task<Status> read_groups(SegmentId id, Candidate& file);
   void take_group(const Found& found, const std::string& file);
@@ -152,6 +156,14 @@ Task<Status> Recovery::read_newest() {
   co_return Status();
 }
 
+// What is newest may be in a file of which nobody knows what it holds.
+Status Recovery::check_readable() const {
+  for (const Candidate& file : files_)
+    if (file.unreadable && (file.segment == 0 || file.segment < newest_.oldest))
+      return Error(Code::io_error, "wal: " + file.slot.name + " cannot be read, and may hold what is needed");
+  return Status();
+}
+
 void Recovery::damage(SegmentId segment, std::string file, std::uint64_t offset, std::uint64_t length,
                       std::string what) {
   Damage damage;
@@ -231,6 +243,10 @@ Task<Status> Recovery::read_groups(SegmentId id, Candidate& file) {
     const GroupHeader& header = found.header;
     bool follows = !have_group_ || after_damage_ || (header.sequence == sequence && header.previous == last_.check);
     read_group(header, found.bytes, body_);
+    if (!body_.intact || !body_.padding_clean) {
+      CO_RETURN_IF_ERROR(co_await walker.read_again(found));
+      read_group(header, found.bytes, body_);
+    }
     if ((!body_.intact || !body_.padding_clean || !follows) && header.sequence > newest_.synced) {
       if (walker.reader().unreadable(found.from, found.to))
         co_return Error(Code::io_error, "wal: " + file.slot.name + " cannot be read at " + std::to_string(found.from));
@@ -239,6 +255,13 @@ Task<Status> Recovery::read_groups(SegmentId id, Candidate& file) {
       torn.offset = found.from;
       torn.bytes = header.bytes();
       out_.report.torn_tail = torn;
+      // What is missing before it was durable, so the log goes on in its place, behind the damage.
+      if (have_group_ && header.sequence > sequence) {
+        if (!after_damage_) CO_RETURN_IF_ERROR(co_await missing_groups(header));
+        out_.end.place = header.lsn();
+        out_.end.sequence = header.sequence - 1;
+        out_.end.check = header.previous;
+      }
       cut_ = true;
       break;
     }
@@ -252,7 +275,7 @@ Task<Status> Recovery::read_groups(SegmentId id, Candidate& file) {
     summary.records += header.records;
     summary.used = found.to;
   }
-  if (summary.groups == 0 && cut_) co_return Status();
+  if (summary.groups == 0 && cut_ && out_.end.place <= Lsn(id, 0)) co_return Status();
   out_.report.segments.push_back(summary);
   Recovered::LiveSlot live;
   live.id = id;
@@ -302,6 +325,8 @@ void Recovery::damage_pieces(const Body& body, const std::string& file) {
 
 Result<Recovered> Recovery::begin_fresh() {
   // Where a log was begun but not finished, one first block may be torn and all the rest is zeros.
+  if (newest_.synced > 0)
+    return Error(Code::damaged, "wal: no group in " + directory_ + " can be read, and there were some");
   for (const Candidate& file : files_)
     if (!file.zero_behind)
       return Error(Code::damaged,
@@ -316,15 +341,21 @@ void Recovery::sort_files(SegmentId last) {
   for (Candidate& file : files_) {
     if (file.slot.file == nullptr) continue;
     Recovered::Spare spare;
-    spare.wipe = file.segment > last || (file.segment == 0 && !file.first_block_zero);
+    bool next = out_.end.place.offset() == 0 && file.segment == last && last > 0;
+    spare.wipe = (file.segment > last) || (file.segment == 0 && !file.first_block_zero);
     out_.report.spares.push_back(file.slot.name);
     spare.slot = std::move(file.slot);
-    out_.spares.push_back(std::move(spare));
+    out_.spares.insert(next ? out_.spares.begin() : out_.spares.end(), std::move(spare));
   }
 }
 
 Result<Recovered> Recovery::finish() {
-  while (out_.live.back().id > last_.segment) out_.live.pop_back();
+  if (out_.end.place == Lsn()) {
+    out_.end.place = Lsn(last_.segment, last_.offset + last_.bytes());
+    out_.end.sequence = last_.sequence;
+    out_.end.check = last_.check;
+  }
+  while (out_.live.back().id > out_.end.place.segment()) out_.live.pop_back();
   auto verdict = audit_.finish();
   out_.owners = audit_.owners();
   out_.report.owners = out_.owners.size();
@@ -332,13 +363,10 @@ Result<Recovered> Recovery::finish() {
   out_.report.names_complete = verdict.names_complete;
   out_.report.log_id = log_id_;
   out_.end.log_id = log_id_;
-  out_.end.place = Lsn(last_.segment, last_.offset + last_.bytes());
-  out_.end.sequence = last_.sequence;
-  out_.end.check = last_.check;
   out_.last_group_had_records = last_.records > 0;
   out_.report.end = out_.end.place;
-  out_.report.last_sequence = last_.sequence;
-  sort_files(last_.segment);
+  out_.report.last_sequence = out_.end.sequence;
+  sort_files(out_.end.place.segment());
   return std::move(out_);
 }
 

@@ -68,6 +68,10 @@ Task<Result<Found>> SegmentWalker::next() {
   found.from = found.to = at_;
   if (at_ + kBlock > reader_.bytes()) co_return found;
   CO_ASSIGN_OR_RETURN(bool here, co_await group_at(at_, found.header));
+  if (!here) {
+    reader_.forget();
+    CO_ASSIGN_OR_RETURN(here, co_await group_at(at_, found.header));
+  }
   if (here) {
     found.kind = Found::Kind::group;
     found.to = at_ + found.header.bytes();
@@ -86,6 +90,12 @@ Task<Result<Found>> SegmentWalker::next() {
   CO_ASSIGN_OR_RETURN(found.bytes, co_await reader_.at(found.from, length));
   at_ = found.to;
   co_return found;
+}
+
+Task<Status> SegmentWalker::read_again(Found& found) {
+  reader_.forget();
+  CO_ASSIGN_OR_RETURN(found.bytes, co_await reader_.at(found.from, static_cast<std::size_t>(found.to - found.from)));
+  co_return Status();
 }
 
 namespace {

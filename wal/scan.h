@@ -15,6 +15,8 @@ class SegmentReader {
   std::uint64_t bytes() const { return bytes_; }
   // Valid until the next call. [offset, offset + length) lies in the segment.
   Task<Result<ByteView>> at(std::uint64_t offset, std::size_t length);
+  // The next look goes to the disk.
+  void forget() { window_bytes_ = 0; }
   // Was any block in there unreadable, as far as it was looked at?
   bool unreadable(std::uint64_t from, std::uint64_t to) const;
 
@@ -44,6 +46,8 @@ class SegmentWalker {
   // The groups in their order. Bytes that are no group are a gap when a later group of this segment follows,
   // otherwise the groups end there. Bodies are not looked at.
   Task<Result<Found>> next();
+  // The group or gap just found, read from the disk once more: a bit may have flipped on the way.
+  Task<Status> read_again(Found& found);
   SegmentReader& reader() { return reader_; }
 
  private:

@@ -13,7 +13,7 @@
 
 #include "base/endian.h"
 #include "base/real/runner.h"
-#include "tests/unit/wal/model.h"
+#include "tests/scenarios/wal_model.h"
 
 using namespace vortex;
 using namespace vortex::wal;

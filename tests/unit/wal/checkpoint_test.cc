@@ -1,8 +1,8 @@
 #include "wal/checkpoint.h"
 
+#include "tests/scenarios/wal_model.h"
 #include "tests/sim/drive.h"
 #include "tests/unit/test.h"
-#include "tests/unit/wal/model.h"
 #include "tests/unit/wal/rig.h"
 
 using namespace vortex;

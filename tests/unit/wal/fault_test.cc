@@ -1,7 +1,7 @@
+#include "tests/scenarios/wal_workload.h"
 #include "tests/sim/drive.h"
 #include "tests/unit/test.h"
 #include "tests/unit/wal/rig.h"
-#include "tests/unit/wal/workload.h"
 
 using namespace vortex;
 using namespace vortex::wal;
@@ -19,7 +19,7 @@ Sweep run_with_fault(std::uint64_t seed, std::optional<std::uint64_t> n, sim::Di
   options.log_level = static_cast<LogLevel>(static_cast<int>(LogLevel::error) + 1);
   sim::World world(seed, options);
   WorkloadOptions workload_options;
-  workload_options.operations = 24;
+  workload_options.operations = 40;
   workload_options.writers = 5;
   workload_options.owners = 3;
   workload_options.bytes_max = 1500;
@@ -52,7 +52,7 @@ Task<void> append_twice(Env& env, std::string& first, std::string& second) {
 std::uint64_t sweep_all(sim::DiskEffect effect) {
   Sweep clean = run_with_fault(5, std::nullopt, effect);
   REQUIRE_EQ(clean.complaint, "");
-  REQUIRE(clean.calls > 130);
+  REQUIRE(clean.calls > 100);
   std::uint64_t stops = 0;
   for (std::uint64_t n = 0; n < clean.calls; ++n) {
     Sweep sweep = run_with_fault(5, n, effect);

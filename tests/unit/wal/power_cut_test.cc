@@ -1,7 +1,7 @@
 #include <cstdlib>
 
+#include "tests/scenarios/wal_workload.h"
 #include "tests/unit/test.h"
-#include "tests/unit/wal/workload.h"
 
 using namespace vortex;
 using namespace vortex::wal;

@@ -1,4 +1,4 @@
-#include "tests/unit/wal/model.h"
+#include "tests/scenarios/wal_model.h"
 
 #include <algorithm>
 

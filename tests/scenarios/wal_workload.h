@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "tests/scenarios/wal_model.h"
 #include "tests/sim/world.h"
-#include "tests/unit/wal/model.h"
 
 namespace vortex::wal::test {
 
@@ -46,6 +46,8 @@ class Workload {
   Task<void> write(Env& env, Log& log, std::uint64_t seed);
   Task<void> append(Log& log, sim::Dice& dice);
   Task<void> truncate(Log& log, sim::Dice& dice);
+  Task<void> truncate_to(Log& log, OwnerId owner, Lsn before);
+  Task<void> keep_house(Env& env, Log& log);
   Task<void> drop(Log& log, sim::Dice& dice);
   void complain(std::string text);
 

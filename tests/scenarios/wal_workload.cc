@@ -1,4 +1,4 @@
-#include "tests/unit/wal/workload.h"
+#include "tests/scenarios/wal_workload.h"
 
 #include "wal/inspect.h"
 
@@ -52,10 +52,11 @@ Task<void> Workload::live(Env& env) {
     writing_ = options_.writers;
     for (std::size_t i = 0; i < options_.writers; ++i)
       writers.spawn(write_and_tell(write(env, log, opens_ * 1000 + i), all_done));
+    writers.spawn(keep_house(env, log));
     if (writing_ > 0) {
-      bool done = co_await all_done.park();
-      if (!done) writers.cancel();
+      co_await all_done.park();
     }
+    writers.cancel();
     co_await writers.join();
   }
   segments_opened_ += log.end().segment() - before;
@@ -100,6 +101,18 @@ Task<void> Workload::write(Env& env, Log& log, std::uint64_t seed) {
   }
 }
 
+// Where the log has no room left all writers wait in it, and somebody else must let go of something.
+Task<void> Workload::keep_house(Env& env, Log& log) {
+  while (writing_ > 0) {
+    auto slept = co_await sleep_for(env, milliseconds(2));
+    if (!slept.ok()) co_return;
+    if (log.live_segments() * 2 < options_.log.live_segments_max) continue;
+    auto holders = log.holders(1);
+    if (!holders.empty() && !model_.drop_under_way(holders[0].owner))
+      co_await truncate_to(log, holders[0].owner, log.end());
+  }
+}
+
 Task<void> Workload::append(Log& log, sim::Dice& dice) {
   std::vector<OwnerId> owners;
   std::size_t count = 1 + (dice.one_in(4) ? dice.below(3) : 0);
@@ -127,6 +140,10 @@ Task<void> Workload::truncate(Log& log, sim::Dice& dice) {
     owner = holders[0].owner;
     before = log.end();
   }
+  co_await truncate_to(log, owner, before);
+}
+
+Task<void> Workload::truncate_to(Log& log, OwnerId owner, Lsn before) {
   model_.truncating(owner, before);
   auto truncated = co_await log.truncate(owner, before);
   if (truncated.ok()) {
