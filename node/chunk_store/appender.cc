@@ -1,5 +1,7 @@
 #include "node/chunk_store/appender.h"
 
+#include <limits>
+
 namespace vortex::node {
 
 namespace {
@@ -69,6 +71,8 @@ class Layout {
 
 Task<Status> Lane::open_segment() {
   Books& books = books_;
+  if (books.next_segment == std::numeric_limits<std::uint32_t>::max())
+    co_return Error(Code::failed, "the numbers of segments are used up");
   auto segment = books.catalog.add_segment(books.next_segment++);
   segment->path = books.path(segment_name(segment->number));
   segment->seal = segment_seal(books.store, segment->number);

@@ -13,8 +13,9 @@ constexpr std::uint32_t kBlockMagic = 0x49425856;  // "VXBI"
 enum BlockKind : std::uint32_t { kHead = 1, kSegments = 2, kEntries = 3, kTouches = 4, kEnd = 5 };
 // A block is written when it has got so long; one item more never makes it exceed what readers take.
 constexpr std::size_t kBlockBytesWanted = kMiB;
-// Lists of a segment that are longer would not fit a block; such a segment's tombstones just stay longer.
-constexpr std::size_t kListMax = 16 * 1024;
+// Items of a segment's longest list: one for every segment that its tombstones wait for, of which a large disk has
+// many.
+constexpr std::size_t kListMax = 128 * 1024;
 static_assert(kBlockBytesWanted + kListMax * (4 + 16 + 12) + 64 <= kBlockBytesMax);
 
 // checksum 8 | magic 4 | kind 4 | count 4 | bytes 4 | index 4 | zero 4 | payload

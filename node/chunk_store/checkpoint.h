@@ -69,7 +69,7 @@ Task<Status> read_checkpoint(File& file, CheckpointVisitor& visitor);
 
 // One block of it, for the reader and the fuzzer.
 inline constexpr std::size_t kBlockHeaderBytes = 32;
-inline constexpr std::size_t kBlockBytesMax = 2 * kMiB;
+inline constexpr std::size_t kBlockBytesMax = 8 * kMiB;
 struct BlockHeader {
   std::uint32_t kind = 0, count = 0, bytes = 0, index = 0;
 };

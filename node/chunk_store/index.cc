@@ -131,9 +131,9 @@ void ChunkIndex::grow(Shard& shard) {
   resize(shard, slots);
 }
 
-void ChunkIndex::reserve(std::size_t shard, std::size_t entries) {
+void ChunkIndex::reserve_more(std::size_t shard, std::size_t entries) {
   Shard& it = shards_[shard];
-  if (std::size_t slots = slots_for(entries); slots > it.slots) resize(it, slots);
+  if (std::size_t slots = slots_for(it.used + entries); slots > it.slots) resize(it, slots);
 }
 
 std::size_t ChunkIndex::bytes() const {

@@ -43,8 +43,8 @@ class ChunkIndex {
   std::vector<Id> list(const std::optional<Id>& after, std::size_t max) const;
   // Appends a shard's entries.
   void copy_shard(std::size_t shard, std::vector<Entry>& out) const;
-  // Room for so many entries in a shard at once.
-  void reserve(std::size_t shard, std::size_t entries);
+  // Room for so many more entries in a shard at once.
+  void reserve_more(std::size_t shard, std::size_t entries);
   template <class Visit>
   void for_each(Visit visit) const {
     for (const Shard& shard : shards_)

@@ -27,6 +27,7 @@ class SizeHint {
   }
 };
 static_assert(SizeHint::encode(kValueBytesMax) < 4096);
+inline constexpr std::uint32_t kLengthHintMax = SizeHint::decode(SizeHint::encode(kValueBytesMax));
 static_assert(SizeHint::decode(SizeHint::encode(255)) == 255 && SizeHint::decode(SizeHint::encode(4096)) == 4096);
 
 class Location {

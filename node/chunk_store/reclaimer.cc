@@ -57,10 +57,15 @@ std::vector<std::shared_ptr<Segment>> Reclaimer::choose() const {
   }
   if (little.size() > kSmallMax) worst.insert(worst.end(), little.begin(), little.end());
   std::stable_sort(worst.begin(), worst.end(), [](auto& a, auto& b) { return a->dead_share() > b->dead_share(); });
+  // The copies lie beside what they were copied from, and with a new index, until that goes. What does not fit is not
+  // begun: half copied it would only take the room that deletions need.
+  const std::uint64_t kept = options.reserve_bytes / 8 + core_.catalog.index().size() * sizeof(ChunkIndex::Entry);
+  const std::uint64_t room = core_.space.left() - std::min(core_.space.left(), kept);
   std::vector<std::shared_ptr<Segment>> group;
   std::uint64_t live = 0;
   for (auto& segment : worst) {
     if (group.size() >= kGroupMax) break;
+    if (segment->live_total() != 0 && live + segment->live_total() > room) continue;
     if (!group.empty() && live + segment->live_total() > options.segment_bytes) continue;
     live += segment->live_total();
     group.push_back(segment);
@@ -72,6 +77,7 @@ bool Reclaimer::wanted() const { return !choose().empty(); }
 
 Task<Result<ReclaimReport>> Reclaimer::step() {
   ReclaimReport report;
+  CO_RETURN_IF_ERROR(co_await core_.space.refresh());
   std::vector<std::shared_ptr<Segment>> group = choose();
   if (group.empty()) co_return report;
   std::vector<std::shared_ptr<Segment>> emptied;
@@ -91,11 +97,23 @@ Task<Result<ReclaimReport>> Reclaimer::step() {
   // The copies first, then an index that names them, then the files.
   CO_RETURN_IF_ERROR(co_await core_.syncer.sync());
   CO_RETURN_IF_ERROR(co_await core_.checkpoint());
-  for (auto& segment : emptied) CO_RETURN_IF_ERROR(co_await core_.env.disk().remove(segment->path));
+  // A file that could not be removed keeps its place here; the others must not wait for it, nor be looked for again.
+  std::vector<std::shared_ptr<Segment>> removed;
+  Status failed;
+  for (auto& segment : emptied) {
+    Status status = co_await core_.env.disk().remove(segment->path);
+    if (status.ok() || status.is(Code::not_found)) {
+      removed.push_back(segment);
+    } else {
+      failed = status;
+    }
+  }
   // Only when they can not come back have their tombstones done their work.
   core_.syncer.named();
   CO_RETURN_IF_ERROR(co_await core_.syncer.sync());
-  for (auto& segment : emptied) forget(*segment, report);
+  for (auto& segment : removed) forget(*segment, report);
+  CO_RETURN_IF_ERROR(co_await core_.space.refresh());
+  if (!failed.ok()) co_return failed.error();
   co_return report;
 }
 

@@ -8,6 +8,8 @@ Task<Result<std::shared_ptr<File>>> SegmentFiles::open(std::shared_ptr<Segment> 
   options.read_only = segment->sealed;
   auto opening = co_await env_.disk().open(segment->path, options);
   if (!opening.ok()) co_return std::move(opening).error();
+  // Removed meanwhile: it is read once more, and belongs to nobody's count.
+  if (!catalog_.exists(segment->number)) co_return std::shared_ptr<File>(std::move(opening).value());
   if (!segment->file) {  // nobody else was quicker
     make_room();
     segment->file = std::move(opening).value();

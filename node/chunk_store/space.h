@@ -21,13 +21,14 @@ class Space {
   // As above, from what is known; true when there certainly is room.
   bool plenty(std::uint64_t bytes, std::uint64_t stored) const;
   void wrote(std::uint64_t bytes) { written_ += bytes; }
+  // What may still be written, as far as is known.
+  std::uint64_t left() const { return last_.available > unseen() ? last_.available - unseen() : 0; }
   bool short_of_space() const { return known_ && left() < 2 * options_.reserve_bytes; }
   DiskSpace last() const { return last_; }
 
  private:
   static constexpr std::uint64_t kRefreshBytes = 64 * kMiB;
   std::uint64_t unseen() const { return written_ - seen_; }
-  std::uint64_t left() const { return last_.available > unseen() ? last_.available - unseen() : 0; }
   bool over_capacity(std::uint64_t bytes, std::uint64_t stored) const {
     return options_.capacity_bytes != 0 && stored + bytes > options_.capacity_bytes;
   }

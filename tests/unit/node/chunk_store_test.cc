@@ -325,6 +325,41 @@ TEST_CASE("reclaiming everything that was erased leaves almost nothing, tombston
   EXPECT_EQ(rig.store->stats().chunks, 0);
 }
 
+TEST_CASE("a segment that cannot be removed holds up no other, and goes when it can") {
+  StoreRig rig;
+  REQUIRE(rig.open().ok());
+  std::vector<CopyNumber> numbers;
+  for (std::uint64_t n = 0; n < 300; ++n) numbers.push_back(rig.put(id_of(n), bytes_of(1500, n))->number);
+  for (std::uint64_t n = 0; n < 300; ++n) REQUIRE(*rig.erase(id_of(n), numbers[n]) == Erased::done);
+  sim::DiskFault fault;
+  fault.op = sim::DiskOp::remove;
+  fault.path = "segment-";
+  fault.skip = 1;
+  rig.machine.drive().fail(fault);
+  EXPECT(rig.reclaim().is(Code::io_error));
+  EXPECT_EQ(rig.files("segment-").size(), rig.store->stats().segments);
+  REQUIRE(rig.reclaim().ok());
+  REQUIRE(rig.reclaim().ok());
+  EXPECT_LE(rig.store->stats().stored_bytes, 20'000);
+  EXPECT_EQ(rig.files("segment-").size(), rig.store->stats().segments);
+}
+
+TEST_CASE("reclaiming begins nothing that the room left could not hold") {
+  StoreRig rig;
+  rig.options.reclaim_dead_share = 0.2;
+  REQUIRE(rig.open().ok());
+  std::vector<CopyNumber> numbers;
+  for (std::uint64_t n = 0; n < 300; ++n) numbers.push_back(rig.put(id_of(n), bytes_of(1500, n))->number);
+  for (std::uint64_t n = 0; n < 300; n += 3) REQUIRE(*rig.erase(id_of(n), numbers[n]) == Erased::done);
+  // Less than the live rest of any segment, and enough for tombstones.
+  rig.machine.drive().set_capacity(rig.machine.drive().space().used + 30 * kKiB);
+  auto nothing = rig.reclaim();
+  REQUIRE(nothing.ok());
+  EXPECT_EQ(nothing->bytes_copied, 0);
+  for (std::uint64_t n = 1; n < 300; n += 3) REQUIRE(*rig.erase(id_of(n), numbers[n]) == Erased::done);
+  for (std::uint64_t n = 2; n < 300; n += 3) REQUIRE(equal(rig.get(id_of(n))->bytes, bytes_of(1500, n)));
+}
+
 TEST_CASE("reads go on while their segment is reclaimed") {
   StoreRig rig;
   rig.options.open_files_max = 2;
