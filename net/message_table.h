@@ -1,4 +1,5 @@
-// The one table of messages. A new message is one row here and a struct with VORTEX_FIELDS in net/messages/.
+// The one table of messages. A new message is one row here, a struct with VORTEX_FIELDS in net/messages/, and its bytes
+// in tests/unit/net/golden_messages.h (the test that misses them prints them).
 #pragma once
 
 #include "base/limits.h"

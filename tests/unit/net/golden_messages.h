@@ -1,0 +1,30 @@
+// What messages_test.cc expects; see there.
+#pragma once
+
+namespace vortex::net {
+
+inline constexpr const char* kGoldenMessages = R"(
+2 Echo
+  request [03000000020304]
+  response [03000000020304]
+3 EchoBulk
+  request [02030405]
+  response [02030405]
+4 Describe
+  request []
+  response [02030405020000000607050000007465787438090a06000000746578743131]
+32 PutChunk
+  request [02030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223]
+  response [02030405060708090a0b0c0d0e0f101101]
+33 TouchChunk
+  request [02030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021]
+  response [02030405060708090a0b0c0d0e0f1011]
+34 SyncChunks
+  request [0203040506070809020000000a0b0c0d0e0f10111213141516171819]
+  response []
+35 GetChunk
+  request [02030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031]
+  response [020304050607]
+)";
+
+}  // namespace vortex::net
