@@ -12,7 +12,10 @@ void PendingCall::abandon() {
 }
 
 bool Channel::window_fits(std::size_t bytes) const {
-  return calls_ < kConnectionRequestsMax && (calls_ == 0 || bytes <= kConnectionBytesMax - call_bytes_);
+  if (calls_ == 0) return true;
+  // Headers and bodies may have gone over the limit by a little.
+  return calls_ < kConnectionRequestsMax && call_bytes_ < kConnectionBytesMax &&
+         bytes <= kConnectionBytesMax - call_bytes_;
 }
 
 // Those who wait already come first.
@@ -104,7 +107,9 @@ void Channel::fail(Slot& slot, Error error) {
 
 // Coroutines go on when all frames have been handled, so that what they do next leaves together.
 void Channel::resume(Parking* waiting) {
-  if (!waiting) return;
+  // Whoever does not wait yet will find the answer there. Only a frame that is suspended at this very place surely
+  // stays until we come to it.
+  if (!waiting || !waiting->occupied()) return;
   if (handling_) {
     answered_.push_back(waiting);
   } else {

@@ -34,7 +34,7 @@ Status make_directories_now(const std::string& path) {
   for (std::size_t end = 1; end <= path.size(); ++end) {
     if (end < path.size() && path[end] != '/') continue;
     std::string part = path.substr(0, end);
-    if (::mkdir(part.c_str(), 0755) == 0) continue;
+    if (::mkdir(part.c_str(), 0700) == 0) continue;
     // A parent that may not be written can still be there already; mkdir then says EROFS or EACCES first.
     int number = errno;
     struct stat status;
@@ -88,7 +88,7 @@ Result<DiskSpace> space_now(const std::string& path) {
 
 // flock belongs to the open file, so a second holder in this process is refused like any other.
 Result<int> lock_now(const std::string& path) {
-  int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return system_error(errno, "open", path);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
   int number = errno;

@@ -42,10 +42,10 @@ Result<PosixFile::Opened> PosixFile::open_now(const std::string& path, const Ope
   if (options.truncate && !options.read_only) flags |= O_TRUNC;
   Opened opened;
   opened.direct = options.direct;
-  opened.descriptor = ::open(path.c_str(), flags | (options.direct ? O_DIRECT : 0), 0644);
+  opened.descriptor = ::open(path.c_str(), flags | (options.direct ? O_DIRECT : 0), 0600);
   if (opened.descriptor < 0 && errno == EINVAL && options.direct) {
     opened.direct = false;
-    opened.descriptor = ::open(path.c_str(), flags & ~O_EXCL, 0644);  // the first attempt may have made it
+    opened.descriptor = ::open(path.c_str(), flags & ~O_EXCL, 0600);  // the first attempt may have made it
   }
   if (opened.descriptor < 0) return system_error(errno, "open", path);
   struct stat status;
