@@ -4,13 +4,14 @@
 #include "tools/cli/output.h"
 #include "tools/cli/real_world.h"
 #include "tools/vortex/commands.h"
+#include "tools/vortex/json_list.h"
 #include "wal/inspect.h"
 
 namespace vortex {
 
 namespace {
 
-nlohmann::json to_json(const wal::SegmentSummary& segment) {
+nlohmann::json segment_json(const wal::SegmentSummary& segment) {
   return {{"segment", segment.segment},
           {"file", segment.file},
           {"bytes", segment.bytes},
@@ -21,7 +22,7 @@ nlohmann::json to_json(const wal::SegmentSummary& segment) {
           {"last_sequence", segment.last_sequence}};
 }
 
-nlohmann::json to_json(const wal::Damage& damage) {
+nlohmann::json damage_json(const wal::Damage& damage) {
   return {{"segment", damage.segment},
           {"file", damage.file},
           {"offset", damage.offset},
@@ -29,7 +30,7 @@ nlohmann::json to_json(const wal::Damage& damage) {
           {"what", damage.what}};
 }
 
-nlohmann::json to_json(const wal::HurtOwner& hurt) {
+nlohmann::json hurt_json(const wal::HurtOwner& hurt) {
   return {{"owner", hurt.owner},
           {"certain", hurt.certain},
           {"after", hurt.after.to_string()},
@@ -37,20 +38,13 @@ nlohmann::json to_json(const wal::HurtOwner& hurt) {
           {"missing", hurt.missing}};
 }
 
-template <class T>
-nlohmann::json list(const std::vector<T>& items) {
-  nlohmann::json out = nlohmann::json::array();
-  for (const T& item : items) out.push_back(to_json(item));
-  return out;
-}
-
 void put(const wal::RecoveryReport& report, cli::Output& out) {
   out.put("log_id", report.log_id);
   out.put("owners", report.owners);
-  out.put("segments", list(report.segments));
+  out.put("segments", json_list(report.segments, segment_json));
   out.put("spares", report.spares);
-  out.put("damages", list(report.damages));
-  out.put("hurt", list(report.hurt));
+  out.put("damages", json_list(report.damages, damage_json));
+  out.put("hurt", json_list(report.hurt, hurt_json));
   out.put("names_complete", report.names_complete);
   if (report.torn_tail) {
     const wal::TornTail& tail = *report.torn_tail;

@@ -1,9 +1,8 @@
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "tests/unit/base/real_world.h"
 #include "tests/unit/test.h"
+#include "tests/unit/tools/support.h"
 #include "tools/cli/real_world.h"
 #include "tools/vortex/commands.h"
 #include "wal/log.h"
@@ -28,34 +27,14 @@ Task<Status> write_log(Env& env, std::string directory) {
   co_return co_await log->close();
 }
 
-struct Inspected {
-  int status;
-  nlohmann::json json;
-};
-
-Inspected inspect(const std::string& directory) {
-  std::ostringstream out, err;
-  int status = cli::run({wal_inspect_command()}, {"wal", "inspect", "--json", directory}, out, err);
-  return {status, nlohmann::json::parse(out.str())};
-}
-
-void flip_byte(const std::string& path, std::uint64_t offset) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(offset));
-  auto byte = static_cast<char>(file.get() ^ 1);
-  file.seekp(static_cast<std::streamoff>(offset));
-  file.put(byte);
-  REQUIRE(file.good());
-}
-
 }  // namespace
 
 TEST_CASE("a sound log is summed up, a damaged one named with status 7, a missing one not found") {
   TestDirectory directory;
-  std::string place = directory.path() + "/wal";
+  std::string place = directory / "wal";
   REQUIRE(cli::run_in_real_world([&](Env& env) { return write_log(env, place); }).ok());
 
-  Inspected sound = inspect(place);
+  Ran sound = run_json(wal_inspect_command(), {"wal", "inspect", place});
   EXPECT_EQ(sound.status, 0);
   EXPECT_EQ(sound.json.at("damages").size(), 0);
   REQUIRE_EQ(sound.json.at("segments").empty(), false);
@@ -67,11 +46,11 @@ TEST_CASE("a sound log is summed up, a damaged one named with status 7, a missin
   // In the middle of the log and within a record: groups begin at whole blocks.
   std::uint64_t middle = segment.at("used").get<std::uint64_t>() / 2;
   flip_byte(file, middle / wal::kBlock * wal::kBlock + 1000);
-  Inspected damaged = inspect(place);
+  Ran damaged = run_json(wal_inspect_command(), {"wal", "inspect", place});
   EXPECT_EQ(damaged.status, 7);
   EXPECT_EQ(damaged.json.at("error").at("code"), "damaged");
   REQUIRE_EQ(damaged.json.at("hurt").size(), 1);
   EXPECT_EQ(damaged.json.at("hurt")[0].at("owner"), 7);
 
-  EXPECT_EQ(inspect(directory.path() + "/nowhere").status, 3);
+  EXPECT_EQ(run_json(wal_inspect_command(), {"wal", "inspect", directory / "nowhere"}).status, 3);
 }
