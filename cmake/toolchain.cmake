@@ -48,7 +48,8 @@ function(vortex_precompile target)
     target_precompile_headers(${target} REUSE_FROM vortex_precompiled)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # What g++ 12 says falsely about the inside of std::string, it keeps to itself unless the header is precompiled.
-      target_compile_options(${target} PRIVATE -fpch-preprocess -Wno-array-bounds -Wno-stringop-overflow -Wno-restrict)
+      target_compile_options(${target} PRIVATE -fpch-preprocess -Wno-array-bounds -Wno-restrict
+                                               -Wno-stringop-overflow -Wno-stringop-overread)
     endif()
   endif()
 endfunction()
