@@ -40,7 +40,7 @@ std::string repeat(const char* pair, int count) {
 
 }  // namespace
 
-TEST_CASE("the bytes of every message are what they always were") {
+TEST_CASE("the bytes of hello and answer are what they always were") {
   std::string hello =
       "56584e48"
       "01"
@@ -82,7 +82,9 @@ TEST_CASE("the bytes of every message are what they always were") {
                 "00000000"
                 "0000" +
                 repeat("5f", 32) + "00000000");
+}
 
+TEST_CASE("the bytes of proof, welcome and refusal are what they always were") {
   Proof proof;
   proof.keyed.resize(2);
   proof.keyed[0].epoch = 3;
