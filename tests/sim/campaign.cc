@@ -50,6 +50,8 @@ std::string to_json(const Outcome& outcome) {
   json["events"] = outcome.events;
   json["at"] = outcome.at.count();
   json["faults"] = outcome.faults;
+  json["messages"] = outcome.messages;
+  json["measured"] = outcome.measured;
   json["buggified"] = outcome.buggified;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -63,6 +65,8 @@ Outcome from_json(const std::string& text) {
   outcome.events = json["events"].get<std::uint64_t>();
   outcome.at = Duration(json["at"].get<std::int64_t>());
   outcome.faults = json["faults"].get<std::uint64_t>();
+  outcome.messages = json["messages"].get<std::uint64_t>();
+  outcome.measured = json["measured"].get<std::map<std::string, std::uint64_t>>();
   outcome.buggified = json["buggified"].get<std::vector<std::string>>();
   return outcome;
 }
@@ -122,6 +126,7 @@ Child start_child(const Scenario& scenario, const CampaignOptions& options, std:
   child.result.scenario = scenario.name;
   child.result.seed = seed;
   child.began = Clock::now();
+  std::fflush(nullptr);  // or the child would print it, too
   child.pid = ::fork();
   CHECK(child.pid >= 0);
   if (child.pid == 0) {

@@ -62,7 +62,7 @@ void SimClock::fired(Timer& timer) {
   auto action = std::move(timer.action);
   ++timer.generation;
   free_.push_back(timer.place);
-  action();
+  process_.world().call_in(process_, action);
   process_.touch();
 }
 

@@ -138,9 +138,9 @@ void print_failure(const Options& options, const SeedResult& result) {
 
 // What a whole invocation came to.
 struct Summary {
-  std::uint64_t seeds = 0, events = 0, faults = 0;
+  std::uint64_t seeds = 0, events = 0, faults = 0, messages = 0;
   std::map<Verdict, std::uint64_t> verdicts;
-  std::map<std::string, std::uint64_t> buggified;
+  std::map<std::string, std::uint64_t> buggified, measured;
   nlohmann::ordered_json failures = nlohmann::ordered_json::array();
   double seconds = 0;
   std::string hash;  // of a single run
@@ -150,8 +150,10 @@ struct Summary {
     ++seeds;
     events += outcome.events;
     faults += outcome.faults;
+    messages += outcome.messages;
     ++verdicts[outcome.verdict];
     hash = hex(outcome.hash);
+    for (const auto& [name, value] : outcome.measured) measured[name] += value;
     for (const std::string& site : outcome.buggified) ++buggified[site];
     if (outcome.verdict == Verdict::clean) return;
     if (!options.json) print_failure(options, result);
@@ -183,6 +185,8 @@ struct Summary {
                                      {"crashes", count(Verdict::crash)},
                                      {"events", events},
                                      {"faults", faults},
+                                     {"messages", messages},
+                                     {"measured", measured},
                                      {"seconds", seconds},
                                      {"buggified", buggified},
                                      {"failures", failures}};
@@ -190,11 +194,11 @@ struct Summary {
       std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
       return;
     }
-    std::printf(
-        "%llu seeds: %llu clean, %llu safety violations, %llu liveness failures, %llu crashes; %llu faults, %llu "
-        "events",
-        number(seeds), number(count(Verdict::clean)), number(count(Verdict::safety)), number(count(Verdict::liveness)),
-        number(count(Verdict::crash)), number(faults), number(events));
+    std::printf("%llu seeds: %llu clean, %llu safety violations, %llu liveness failures, %llu crashes", number(seeds),
+                number(count(Verdict::clean)), number(count(Verdict::safety)), number(count(Verdict::liveness)),
+                number(count(Verdict::crash)));
+    std::printf("; %llu faults, %llu messages, %llu events", number(faults), number(messages), number(events));
+    for (const auto& [name, value] : measured) std::printf(", %s %llu", name.c_str(), number(value));
     if (options.seed) std::printf(", hash %s", hash.c_str());
     std::printf(", %.1f s\n", seconds);
   }
@@ -267,7 +271,9 @@ int run_single(const Options& options) {
 
 int run_many(const Options& options) {
   CampaignOptions campaign;
-  campaign.scenarios = options.scenario ? std::vector<Scenario>{*find_scenario(*options.scenario)} : scenarios();
+  for (const Scenario& scenario : scenarios())
+    if (options.scenario ? scenario.name == *options.scenario : scenario.kind == Kind::check)
+      campaign.scenarios.push_back(scenario);
   campaign.first = *options.first;
   campaign.last = *options.last;
   campaign.twice = options.twice;

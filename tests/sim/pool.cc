@@ -26,8 +26,9 @@ struct SimPool::Job final : Waiter {
     }
   }
   void start() {
-    std::exchange(work, {})();
     World& world = pool.process_.world();
+    auto started = std::exchange(work, {});
+    world.call_in(pool.process_, started);
     world.waiters().arm(*this, world.now() + world.options().pool_delay.sample(pool.process_.machine().dice()));
   }
 
@@ -57,7 +58,7 @@ void SimPool::finish(Job& job) {
   process_.world().note(Happening::pool, &process_.machine());
   auto done = std::move(job.done);
   jobs_.erase(job.place);
-  done();
+  process_.world().call_in(process_, done);
   process_.touch();
 }
 

@@ -100,6 +100,20 @@ bool Process::unwind() {
   return false;
 }
 
+Process::Usage Process::usage() const {
+  Usage usage;
+  usage.connections = network_.connections();
+  usage.timers = clock_.timers();
+  usage.waits = loop_.parked();
+  usage.jobs = pool_.jobs();
+  return usage;
+}
+
+std::string Process::Usage::to_string() const {
+  return std::to_string(connections) + " connections, " + std::to_string(timers) + " timers, " + std::to_string(waits) +
+         " waiting coroutines, " + std::to_string(jobs) + " jobs";
+}
+
 Task<void> Process::yield() {
   Parking parking(loop_);
   auto wake = [&parking] { parking.wake(); };
@@ -110,8 +124,8 @@ Task<void> Process::yield() {
 void Process::write(const LogRecord& record) {
   std::string text(to_string(record.level));
   text.append(" ").append(record.area).append(": ").append(record.message);
-  std::string line = log_text_line(record);
-  world_.note(Happening::log, &machine_, world_.trace().wanted() ? std::string_view(line) : std::string_view(text));
+  std::string line = world_.trace().wanted() ? log_text_line(record) : std::string();
+  world_.trace().add(world_.now(), Happening::log, machine_.number(), text, line);
 }
 
 void bury_alive(std::unique_ptr<Process> process) {

@@ -59,6 +59,13 @@ class Process final : public Env, private LogSink {
   // for ever (see bury_alive).
   bool unwind();
   std::size_t tasks() const { return tasks_.size(); }
+  // What the process holds right now; for tests of what must be given back.
+  struct Usage {
+    std::size_t connections = 0, timers = 0, waits = 0, jobs = 0;
+    bool operator==(const Usage&) const = default;
+    std::string to_string() const;
+  };
+  Usage usage() const;
   // Lets others run; dead processes wait like this, so that a loop that goes on in spite of its errors is seen.
   Task<void> yield();
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/sim/fabric.h"
+
 namespace vortex::sim {
 
 namespace {
@@ -49,6 +51,8 @@ Outcome Run::outcome() const {
   outcome.events = world_->trace().events();
   outcome.at = world_->now();
   outcome.faults = faults().faults.size();
+  outcome.messages = world_->network().segments();
+  outcome.measured = measured_;
   for (const auto& [site, count] : world_->buggified()) outcome.buggified.push_back(site);
   return outcome;
 }
@@ -70,9 +74,9 @@ const Scenario* find_scenario(std::string_view name) {
   return nullptr;
 }
 
-Registration::Registration(std::string_view name, std::string_view description, void (*body)(Run&)) {
+Registration::Registration(std::string_view name, std::string_view description, void (*body)(Run&), Kind kind) {
   CHECK_MSG(!find_scenario(name), "two scenarios have one name");
-  known().push_back(Scenario{name, description, body});
+  known().push_back(Scenario{name, description, body, kind});
 }
 
 }  // namespace vortex::sim

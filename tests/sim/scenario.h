@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,7 +24,9 @@ struct Outcome {
   std::uint64_t events = 0;
   Duration at{0};  // where it ended
   std::uint64_t faults = 0;
+  std::uint64_t messages = 0;  // segments that arrived over the network
   std::vector<std::string> buggified;
+  std::map<std::string, std::uint64_t> measured;
 };
 
 // One seed of one scenario, as the scenario sees it.
@@ -49,20 +52,28 @@ class Run {
   // What must hold now; otherwise the run ends with that verdict.
   bool expect(bool holds, Verdict otherwise, std::string text);
 
+  // A number worth knowing about the run; summed up over seeds.
+  void measure(const std::string& name, std::uint64_t value) { measured_[name] += value; }
+
   Outcome outcome() const;
   // The faults that happened, as a plan.
   FaultPlan faults() const;
 
  private:
   Settings settings_;
+  std::map<std::string, std::uint64_t> measured_;
   std::unique_ptr<World> world_;
   std::unique_ptr<Nemesis> nemesis_;
 };
+
+// A campaign over all scenarios leaves out the figures: they measure and find nothing.
+enum class Kind : std::uint8_t { check, figure };
 
 struct Scenario {
   std::string_view name;
   std::string_view description;
   void (*body)(Run&);
+  Kind kind = Kind::check;
 };
 
 // Sorted by name.
@@ -72,7 +83,7 @@ const Scenario* find_scenario(std::string_view name);
 // A static object of this kind beside the scenario's body makes it known.
 class Registration {
  public:
-  Registration(std::string_view name, std::string_view description, void (*body)(Run&));
+  Registration(std::string_view name, std::string_view description, void (*body)(Run&), Kind kind = Kind::check);
 };
 
 }  // namespace vortex::sim

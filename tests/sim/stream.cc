@@ -76,12 +76,13 @@ void Stream::push(Side side, Segment::Kind kind, ByteView bytes) {
       return;
     }
   }
-  Segment& segment = from.under_way.emplace_back();
+  Segment segment;
   segment.kind = kind;
   segment.sent = now;
   segment.bytes.assign(bytes.begin(), bytes.end());
   from.last_arrival = std::max(from.last_arrival, from.out->arrival(bytes.size()));
   segment.arrives = from.last_arrival;
+  from.under_way.push_back(std::move(segment));
   depart(from);
 }
 
@@ -99,8 +100,7 @@ void Stream::Head::detained() {
 void Stream::arrived(Side side) {
   End& from = end(side);
   fabric_.world().waiters().disarm(from.patience);
-  Segment segment = std::move(from.under_way.front());
-  from.under_way.pop_front();
+  Segment segment = from.under_way.pop_front();
   depart(from);
   if (!silent_) receive(other(side), std::move(segment));
   if (from.state == State::gone) leave(side);
@@ -170,7 +170,7 @@ void Stream::fail(Side side) {
   // Nothing more is sent, except the reset of the other end where both were told to break.
   bool resets = !it.under_way.empty() && it.under_way.back().kind == Segment::Kind::reset;
   if (resets) {
-    it.under_way.erase(it.under_way.begin(), std::prev(it.under_way.end()));
+    while (it.under_way.size() > 1) it.under_way.pop_front();
   } else {
     it.under_way.clear();
     it.head.stop();
@@ -240,7 +240,7 @@ void Stream::vanish(Side side) {
 
 void Stream::lose_tail(End& from) {
   std::size_t keep = fabric_.dice().below(from.under_way.size() + 1);
-  from.under_way.resize(keep);
+  while (from.under_way.size() > keep) from.under_way.pop_back();
   if (keep == 0) {
     from.head.stop();
     return;

@@ -3,13 +3,13 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <memory>
 
 #include "base/bytes.h"
 #include "base/network.h"
 #include "tests/sim/link.h"
+#include "tests/sim/ring.h"
 
 namespace vortex::sim {
 
@@ -84,10 +84,10 @@ class Stream {
     std::uint16_t port = 0;
     SimConnection* connection = nullptr;
     bool finished = false, broken = false;
-    std::deque<ByteVector> unread;
+    Ring<ByteVector> unread;
     std::size_t unread_offset = 0, unread_bytes = 0;
     std::size_t credit_due = 0;
-    std::deque<Segment> under_way;
+    Ring<Segment> under_way;
     std::size_t window_used = 0;
     Duration last_arrival{0};
     Head head;

@@ -39,11 +39,11 @@ void Trace::add(Duration at, Happening kind, std::uint32_t machine, std::uint64_
   if (sink_) write(at, kind, machine, std::to_string(a) + " " + std::to_string(b));
 }
 
-void Trace::add(Duration at, Happening kind, std::uint32_t machine, std::string_view text) {
+void Trace::add(Duration at, Happening kind, std::uint32_t machine, std::string_view text, std::string_view shown) {
   mix_head(at, kind, machine);
   mix(xxh3(as_bytes(text)));
   if (hashes_) hashes_->push_back(hash_);
-  if (sink_) write(at, kind, machine, text);
+  if (sink_) write(at, kind, machine, shown);
 }
 
 void Trace::write(Duration at, Happening kind, std::uint32_t machine, std::string_view text) {

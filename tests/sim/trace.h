@@ -47,7 +47,11 @@ class Trace {
   bool wanted() const { return sink_ != nullptr; }
 
   void add(Duration at, Happening kind, std::uint32_t machine, std::uint64_t a = 0, std::uint64_t b = 0);
-  void add(Duration at, Happening kind, std::uint32_t machine, std::string_view text);
+  void add(Duration at, Happening kind, std::uint32_t machine, std::string_view text) {
+    add(at, kind, machine, text, text);
+  }
+  // The first goes into the hash, the second is what people see.
+  void add(Duration at, Happening kind, std::uint32_t machine, std::string_view text, std::string_view shown);
 
   // Equal for two runs that went the same way.
   std::uint64_t hash() const { return hash_; }

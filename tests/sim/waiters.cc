@@ -11,12 +11,12 @@ Waiter::~Waiter() {
 }
 
 Waiters::~Waiters() {
-  for (Entry& entry : heap_) entry.waiter->waiters_ = nullptr;
+  for (Entry& entry : heap_) waiters_[entry.ticket]->waiters_ = nullptr;
 }
 
 void Waiters::put(std::size_t place, const Entry& entry) {
   heap_[place] = entry;
-  entry.waiter->place_ = place;
+  places_[entry.ticket] = static_cast<std::uint32_t>(place);
 }
 
 void Waiters::up(std::size_t place, const Entry& entry) {
@@ -46,8 +46,16 @@ void Waiters::down(std::size_t place, const Entry& entry) {
 
 void Waiters::arm(Waiter& waiter, Duration at) {
   if (waiter.armed()) disarm(waiter);
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(waiters_.size()));
+    waiters_.push_back(nullptr);
+    places_.push_back(0);
+  }
   waiter.waiters_ = this;
-  Entry entry{at, ++sequence_, &waiter};
+  waiter.ticket_ = free_.back();
+  free_.pop_back();
+  waiters_[waiter.ticket_] = &waiter;
+  Entry entry{at, ++sequence_, waiter.ticket_};
   heap_.push_back(entry);
   up(heap_.size() - 1, entry);
 }
@@ -55,7 +63,8 @@ void Waiters::arm(Waiter& waiter, Duration at) {
 void Waiters::disarm(Waiter& waiter) {
   if (!waiter.armed()) return;
   CHECK(waiter.waiters_ == this);
-  std::size_t place = waiter.place_;
+  std::size_t place = places_[waiter.ticket_];
+  free_.push_back(waiter.ticket_);
   waiter.waiters_ = nullptr;
   Entry last = heap_.back();
   heap_.pop_back();
@@ -69,7 +78,7 @@ void Waiters::disarm(Waiter& waiter) {
 
 Waiter& Waiters::pop() {
   CHECK(!heap_.empty());
-  Waiter& waiter = *heap_.front().waiter;
+  Waiter& waiter = *waiters_[heap_.front().ticket];
   disarm(waiter);
   return waiter;
 }

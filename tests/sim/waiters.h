@@ -26,10 +26,11 @@ class Waiter {
  private:
   friend class Waiters;
   Waiters* waiters_ = nullptr;
-  std::size_t place_ = 0;
+  std::uint32_t ticket_ = 0;
 };
 
-// A heap in which each waiter knows its place, so that cancelling costs no more than adding.
+// A heap that knows the place of each waiter, so that cancelling costs no more than adding. Sorting touches only the
+// heap's own arrays: with thousands of machines the waiters themselves are far from every cache.
 class Waiters {
  public:
   Waiters() = default;
@@ -51,7 +52,7 @@ class Waiters {
   struct Entry {
     Duration at;
     std::uint64_t sequence;
-    Waiter* waiter;
+    std::uint32_t ticket;
     bool before(const Entry& other) const { return at != other.at ? at < other.at : sequence < other.sequence; }
   };
   static constexpr std::size_t kBranches = 4;
@@ -60,6 +61,9 @@ class Waiters {
   void down(std::size_t place, const Entry& entry);
 
   std::vector<Entry> heap_;
+  std::vector<std::uint32_t> places_;  // in the heap, by ticket
+  std::vector<Waiter*> waiters_;       // by ticket
+  std::vector<std::uint32_t> free_;    // tickets
   std::uint64_t sequence_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -126,6 +127,8 @@ class World {
  private:
   friend class Machine;
   friend class Process;
+  friend class SimClock;
+  friend class SimPool;
   struct WorldEvent;
 
   template <class T>
@@ -152,6 +155,13 @@ class World {
   // Polls and reaps until nothing is left to do at this moment. Nothing when called from inside a process.
   void settle();
   void poll(Process& process);
+  // Runs code of the process outside of its run queue: what it does to itself is seen to afterwards.
+  template <class Action>
+  void call_in(Process& process, Action& action) {
+    Process* before = std::exchange(polling_, &process);
+    action();
+    polling_ = before;
+  }
 
   void add_event(Duration when, Duration period, UniqueFunction<void()> action);
 
