@@ -174,7 +174,7 @@ Task<Status> Lane::write_to(std::shared_ptr<Segment> segment, std::span<Append* 
 
 // --- Appender ---
 
-Appender::Appender(Books& books) : books_(books), work_(books.env.loop()), group_(books.env.loop()) {
+Appender::Appender(Books& books) : work_(books.env.loop()), group_(books.env.loop()) {
   for (unsigned i = 0; i < std::max(1u, books.options.lanes); ++i) {
     lanes_.push_back(std::make_unique<Lane>(books));
     group_.spawn(run(*lanes_.back()));

@@ -95,7 +95,6 @@ class Appender {
   std::vector<Append*> take();
   void fail_queue();
 
-  Books& books_;
   std::deque<Append*> queue_;
   std::size_t queued_bytes_ = 0;
   std::size_t idle_ = 0;   // lanes that wait

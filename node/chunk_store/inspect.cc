@@ -1,6 +1,7 @@
 #include "node/chunk_store/inspect.h"
 
 #include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 #include <map>
 #include <unordered_map>
@@ -178,9 +179,12 @@ class Inspector final : private CheckpointVisitor {
   std::unordered_map<Id, State> states_;
 };
 
-void add_line(std::string& text, const char* format, auto... values) {
+[[gnu::format(printf, 2, 3)]] void add_line(std::string& text, const char* format, ...) {
   char line[512];
-  std::snprintf(line, sizeof line, format, values...);
+  va_list values;
+  va_start(values, format);
+  std::vsnprintf(line, sizeof line, format, values);
+  va_end(values);
   text += line;
   text += '\n';
 }

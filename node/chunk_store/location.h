@@ -14,7 +14,7 @@ class SizeHint {
  public:
   static constexpr std::uint32_t encode(std::uint32_t size) {
     if (size < 128) return size;
-    int exponent = std::bit_width(size) - 8;
+    int exponent = static_cast<int>(std::bit_width(size)) - 8;
     std::uint32_t mantissa = size >> exponent;
     if (mantissa << exponent != size) ++mantissa;
     // A mantissa that rounds up to 256 is the next exponent's 128: the codes follow each other without a gap.

@@ -50,8 +50,11 @@ struct Segment {
 
   bool empty() const { return chunks == 0 && touches == 0 && debt_records == 0; }
   std::uint64_t live_total() const { return live_bytes + debt_records * kRecordHeaderBytes; }
+  // Of the records; a segment that was just filled by reclaiming has none, however short it is.
   double dead_share() const {
-    return end == 0 || live_total() >= end ? 0 : 1 - static_cast<double>(live_total()) / static_cast<double>(end);
+    if (end <= kSegmentHeaderBytes) return 0;
+    const std::uint64_t records = end - kSegmentHeaderBytes, live = live_total();
+    return live >= records ? 0 : 1 - static_cast<double>(live) / static_cast<double>(records);
   }
 };
 

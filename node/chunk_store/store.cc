@@ -139,8 +139,11 @@ Task<Result<PutResult>> ChunkStore::put_locked(Id id, Buffer bytes, std::uint16_
     if (touched) co_return *touched;
   }
   const std::uint64_t size = value_record_bytes(static_cast<std::uint32_t>(bytes.size()));
-  if (!core.space.plenty(size, core.catalog.stored_bytes()))
-    CO_RETURN_IF_ERROR(co_await core.space.admit(size, core.catalog.stored_bytes()));
+  if (!core.space.plenty(size, core.catalog.stored_bytes())) {
+    Status admitted = co_await core.space.admit(size, core.catalog.stored_bytes());
+    if (admitted.is(Code::no_space) && core.options.background) maintenance_.notify_all();  // to reclaim what it can
+    if (!admitted.ok()) co_return std::move(admitted).error();
+  }
   Append record(core.env.loop());
   record.value = bytes.view();
   if (bytes.size() < kPoolBytes) {

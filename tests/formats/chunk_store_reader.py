@@ -58,7 +58,7 @@ class Record:
         if begin > len(data) or struct.unpack_from("<Q", data, at)[0] != check(data[at + 8 : begin], seed):
             return
         self.sound = True
-        self.end = begin
+        self.begin = self.end = begin
         if self.kind != VALUE:
             return
         self.end = (begin + self.length + UNIT - 1) // UNIT * UNIT
@@ -69,18 +69,35 @@ class Record:
         )
 
 
+def repaired(data, at, seed):
+    """The record of which one bit, of its header or sums, was turned; or None."""
+    (length,) = struct.unpack_from("<I", data, at + 56)
+    sums = min((length + BLOCK - 1) // BLOCK, 200)
+    trial = bytearray(data[at : at + 72 + 8 * 200])
+    for bit in range(8 * min(len(trial), 72 + 8 * sums)):
+        trial[bit // 8] ^= 1 << bit % 8
+        record = Record(trial, 0, seed)
+        if record.sound and bit // 8 < record.begin:
+            record.end += at
+            record.whole = False
+            return record
+        trial[bit // 8] ^= 1 << bit % 8
+    return None
+
+
 def records(data, store, number):
-    """Offset and record, or offset and None where none begins."""
+    """Offset, record, and whether it is as it was written; offset and None where none begins."""
     seed = check(store, number)
     at = 64
+    searching = False
     while at < len(data):
         record = Record(data, at, seed)
-        if record.sound:
-            yield at, record
-            at = record.end
-        else:
-            yield at, None
-            at += UNIT
+        good = record.sound
+        if not good and not searching and len(data) - at >= 72:
+            record = repaired(data, at, seed)
+        searching = record is None or not record.sound
+        yield at, None if searching else record, good
+        at = at + UNIT if searching else record.end
 
 
 def read_index(data, store, number):
@@ -143,12 +160,13 @@ def main(directory):
         data = read(os.path.join(directory, name))
         if struct.unpack_from("<Q", data)[0] != check(data[8:64]) or data[8:16] != b"\0\0VXSEGM":
             unreadable += 1
-        for offset, record in records(data, store, number):
+        for offset, record, good in records(data, store, number):
+            unreadable += not good
             if record is None:
-                unreadable += 1
-            elif record.kind == VALUE:
+                continue
+            if record.kind == VALUE:
                 if not record.whole:
-                    unreadable += 1
+                    unreadable += good
                 else:
                     values.append((record.id, record.number, record.form, record.value, number, offset))
             elif record.kind == TOUCH:

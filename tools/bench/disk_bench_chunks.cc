@@ -223,14 +223,14 @@ Status Bench::restart() {
   };
   auto orderly = [&] { return open(directory); };
   RETURN_IF_ERROR(add(measure(options, "chunks, restart with 2 million", "s", orderly, Goal::at_most(2))));
-  // Once only: the first opening takes in what the kill left.
-  ASSIGN_OR_RETURN(double seconds, open(killed));
-  Row after_kill;
-  after_kill.workload = "chunks, restart with 2 million after a kill";
-  after_kill.unit = "s";
-  after_kill.ours = seconds;
-  after_kill.goal = Goal::at_most(2);
-  report.rows.push_back(after_kill);
+  // An opening takes in what the kill left, so each has a copy of it.
+  auto after_kill = [&]() -> Result<double> {
+    clear(directory);
+    std::filesystem::copy(killed, directory, std::filesystem::copy_options::recursive);
+    return open(directory);
+  };
+  RETURN_IF_ERROR(
+      add(measure(options, "chunks, restart with 2 million after a kill", "s", after_kill, Goal::at_most(2))));
   clear(directory);
   clear(killed);
   return Status();

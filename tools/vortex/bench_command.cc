@@ -3,6 +3,7 @@
 
 #include "tools/bench/bench.h"
 #include "tools/bench/chunker_bench.h"
+#include "tools/bench/disk_bench.h"
 #include "tools/bench/net_bench.h"
 #include "tools/cli/output.h"
 #include "tools/vortex/commands.h"
@@ -17,7 +18,8 @@ struct Part {
 };
 
 const std::vector<Part>& parts() {
-  static const std::vector<Part> all = {{"chunker", bench::bench_chunker}, {"net", bench::bench_net}};
+  static const std::vector<Part> all = {
+      {"chunker", bench::bench_chunker}, {"disk", bench::bench_disk}, {"net", bench::bench_net}};
   return all;
 }
 

@@ -360,6 +360,23 @@ TEST_CASE("reclaiming begins nothing that the room left could not hold") {
   for (std::uint64_t n = 2; n < 300; n += 3) REQUIRE(equal(rig.get(id_of(n))->bytes, bytes_of(1500, n)));
 }
 
+TEST_CASE("reclaiming comes to an end, and has nothing to do after it") {
+  StoreRig rig;
+  rig.options.reclaim_dead_share = 0.05;
+  REQUIRE(rig.open().ok());
+  std::vector<CopyNumber> numbers;
+  for (std::uint64_t n = 0; n < 100; ++n) numbers.push_back(rig.put(id_of(n), bytes_of(3000, n))->number);
+  for (std::uint64_t n = 0; n < 100; n += 7) REQUIRE(rig.erase(id_of(n), numbers[n]).ok());
+  for (std::uint64_t n = 1; n < 100; n += 7) REQUIRE(rig.put(id_of(n), bytes_of(3000, n)).ok());
+  REQUIRE(rig.reclaim().ok());
+  auto again = rig.reclaim();
+  REQUIRE(again.ok());
+  EXPECT_LE(again->segments, 3);
+  auto last = rig.reclaim();
+  REQUIRE(last.ok());
+  EXPECT_EQ(last->segments, 0);
+}
+
 TEST_CASE("reads go on while their segment is reclaimed") {
   StoreRig rig;
   rig.options.open_files_max = 2;
