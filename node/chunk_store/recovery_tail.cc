@@ -135,6 +135,8 @@ Task<Status> Recovery::take_record(Segment& segment, SegmentScanner& scanner, co
   ++report_.records_read;
   core_.books.tail_records++;
   core_.books.tail_bytes += item.length;
+  // A copy number is of no later start than ours, whatever became of the files that say so.
+  epoch_seen_ = std::max(epoch_seen_, CopyNumber::unpack(header.number).epoch);
   const bool synced = item.offset < tails_[segment.number].durable;
   TailState& state = tail_[header.id];
   if (header.kind == RecordKind::touch) {

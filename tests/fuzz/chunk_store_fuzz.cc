@@ -154,7 +154,7 @@ Files files_from(Input& in) {
   Files files;
   StoreFile store;
   store.store = kStore;
-  store.epoch = in.byte();
+  store.epoch = 4 + in.byte();  // not below those of the records
   files["STORE"] = encode_store_file(store);
   const std::uint8_t what = in.byte();
   if (what % 16 == 0) files["STORE"] = to_vector(in.some());
