@@ -9,6 +9,7 @@ using ChunkStore = wal::values::ValueStore;
 using ChunkStoreOptions = wal::values::ValueStoreOptions;
 using Chunk = wal::values::Value;
 using wal::values::CopyNumber;
+using wal::values::kValueBytesMax;
 using wal::values::PutResult;
 
 }  // namespace vortex::node
