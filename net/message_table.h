@@ -19,7 +19,13 @@ namespace vortex::net {
   X(32, PutChunk,   PutChunkRequest,   PutChunkResponse,   1 * kKiB,  kPayloadMax, 0,           frame, true, member, bulk)   \
   X(33, TouchChunk, TouchChunkRequest, TouchChunkResponse, 1 * kKiB,  0,           0,           frame, true, member, normal) \
   X(34, SyncChunks, SyncChunksRequest, SyncChunksResponse, 64 * kKiB, 0,           0,           frame, true, member, normal) \
-  X(35, GetChunk,   GetChunkRequest,   GetChunkResponse,   1 * kKiB,  0,           kPayloadMax, frame, true, member, bulk)
+  X(35, GetChunk,   GetChunkRequest,   GetChunkResponse,   1 * kKiB,  0,           kPayloadMax, frame, true, member, bulk) \
+  X(96,  CarryRaft,          CarryRaftRequest,          CarryRaftResponse,          64 * kKiB, 4 * kMiB, 0,        frame, true, member, normal)  \
+  X(97,  CarryRaftUrgent,    CarryRaftRequest,          CarryRaftResponse,          64 * kKiB, 1 * kMiB, 0,        frame, true, member, control) \
+  X(98,  InviteReplica,      InviteReplicaRequest,      InviteReplicaResponse,      64 * kKiB, 0,        0,        frame, true, member, normal)  \
+  X(99,  DismissReplica,     DismissReplicaRequest,     DismissReplicaResponse,     64 * kKiB, 0,        0,        frame, true, member, normal)  \
+  X(100, OfferSnapshot,      OfferSnapshotRequest,      OfferSnapshotResponse,      64 * kKiB, 0,        0,        frame, true, member, normal)  \
+  X(101, FetchSnapshotPiece, FetchSnapshotPieceRequest, FetchSnapshotPieceResponse, 1 * kKiB,  0,        2 * kMiB, frame, true, member, bulk)
 
 #define VORTEX_RETIRED_MESSAGES(X)
 // clang-format on

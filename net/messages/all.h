@@ -3,3 +3,4 @@
 
 #include "net/messages/basic.h"
 #include "net/messages/chunk.h"
+#include "net/messages/raft.h"
