@@ -79,12 +79,13 @@ class Heartbeats {
  private:
   class Beat;
   struct Link;
-  using Heard = net::HeartbeatRequest;
 
   // heartbeats.cc
   void tick();
   void arm(Instant at);
   Duration period_of(const Link& link) const;
+  Instant due_at(const Link& link) const;
+  void tidy(Instant now);
   Link& link_to(const NodeId& id);
   void beat(Link& link, Instant now);
   void connect(Link& link);
@@ -99,7 +100,7 @@ class Heartbeats {
   // heartbeats_watch.cc: verdicts
   void look_at(Link& link, Instant now);
   void ask_others(Link& link);
-  Task<void> ask(NodeId helper, NodeId about);
+  Task<void> ask(NodeId helper, NodeId about, std::size_t round, Duration patience);
   Task<Result<net::Reply<net::Probe>>> probe(net::Context context, net::ProbeRequest request);
   void say(const NodeId& id, Health health);
   void refute();
@@ -118,6 +119,7 @@ class Heartbeats {
   // heartbeats_compare.cc: anti-entropy
   void notice_difference(Link& link, const net::Pulse& pulse, Instant now);
   Task<void> compare_later(NodeId id);
+  void add_missing(const net::CompareMembersResponse& answer, std::size_t first, std::vector<Member>& news);
   Result<net::CompareMembersResponse> serve_comparison(net::Context& context, net::CompareMembersRequest& request);
 
   Env& env_;
@@ -132,10 +134,14 @@ class Heartbeats {
 
   std::map<NodeId, std::unique_ptr<Link>> links_;
   std::set<NodeId> partners_, randoms_;
-  std::vector<NodeId> neighbours_;  // on the ring, nearest first on each side
+  // How far the farthest neighbours on the ring are, after and before us.
+  std::uint64_t reach_after_ = ~std::uint64_t(0), reach_before_ = ~std::uint64_t(0);
   Instant randoms_until_;
   bool choose_again_ = true;
-  bool refute_ = false;
+  bool refute_ = false;     // somebody takes us for less than alive
+  bool hurry_ = false;      // there are news that should not wait for the next heartbeat
+  Instant last_change_;     // of the directory
+  Duration round_trip_{0};  // smoothed, over all
   std::uint64_t observer_ = 0;
   TimerId timer_ = kNoTimer;
   Instant timer_at_;

@@ -93,10 +93,10 @@ struct CompareMembersRequest {
   VORTEX_FIELDS(buckets, first, news)
 };
 struct CompareMembersResponse {
-  std::uint16_t next = 0;      // first bucket that did not fit; the number of buckets when all did
-  std::uint32_t position = 0;  // of the answerer's changes when it began
-  std::vector<Member> members;
-  VORTEX_FIELDS(next, position, members)
+  std::uint16_t next = 0;              // first bucket that did not fit; the number of buckets when all did
+  std::vector<std::uint32_t> buckets;  // the answerer's
+  std::vector<Member> members;         // of buckets that differ
+  VORTEX_FIELDS(next, buckets, members)
 };
 
 struct ClusterKeyCopy {
