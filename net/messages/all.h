@@ -3,5 +3,3 @@
 
 #include "net/messages/basic.h"
 #include "net/messages/chunk.h"
-#include "net/messages/members.h"
-#include "net/messages/raft.h"

@@ -1,0 +1,72 @@
+// Uploads, references and chunk records over linearizable records: what a store and a removal do, and the steps of
+// which the janitor is made. Every step can be repeated and can be done by anybody.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/env.h"
+#include "dht/records.h"
+#include "node/files/chunk_record.h"
+#include "node/files/chunk_visit.h"
+#include "node/files/keys.h"
+#include "node/namespace/plan.h"
+
+namespace vortex::node {
+
+class ChunkRecords {
+ public:
+  ChunkRecords(Env& env, dht::Records& records) : env_(env), records_(records) {}
+
+  // -- a store --
+  Task<Result<UploadName>> open_upload(Id place, Duration timeout);
+  // Says that the writer is alive. `expired` when the upload was taken back.
+  Task<Status> renew_upload(UploadName upload, Duration timeout);
+  // These copies are there, and this upload refers to them.
+  Task<Status> add_copies(StoredCopies stored, UploadName upload, std::size_t copies_min, Duration timeout);
+  // This upload refers to a chunk that is there anyway; `not_found` when it is not, or is on its way out.
+  Task<Status> add_reference(ChunkId chunk, UploadName upload, std::uint8_t replicas, Duration timeout);
+  // After the commit: its references name the inode from now on, and the upload record goes.
+  Task<Status> confirm(UploadName upload, chunker::NodeSource& nodes, Duration timeout);
+  // The writer gives up. `precondition_failed` when it was committed.
+  Task<Status> abort_upload(UploadName upload, Duration timeout);
+
+  Task<Result<std::optional<ChunkRecord>>> get(ChunkId chunk, Duration timeout);
+
+  // -- what is let go --
+  // Does what the release record says, then removes it. Nothing when there is none.
+  Task<Status> settle_release(dht::Key release, chunker::NodeSource& nodes, Duration timeout);
+  Task<Result<std::vector<dht::Key>>> releases(Id place, std::size_t max, Duration timeout);
+
+  // -- the janitor's --
+  // A pending reference is confirmed or removed, as its upload says; of an open upload it stays.
+  Task<Status> settle_reference(ChunkId chunk, Id upload, Duration timeout);
+  // An open upload not renewed since `silent_since` is aborted; an aborted one is forgotten, a committed one confirmed.
+  Task<Status> settle_upload(UploadName upload, FileTime silent_since, chunker::NodeSource& nodes, Duration timeout);
+  // A chunk without references is condemned.
+  Task<Status> condemn(ChunkId chunk, Duration timeout);
+  // Takes one step towards the end of a chunk condemned before `condemned_before`: writes down the drops, or erases
+  // what is written down, or forgets the chunk. True when the record is gone.
+  using Erase = std::function<Task<Status>(NodeId, ChunkId, CopyNumber)>;
+  Task<Result<bool>> drop_step(ChunkId chunk, FileTime condemned_before, Erase erase, Duration timeout);
+  // A holder has compared the content with the id.
+  Task<Status> mark_checked(ChunkId chunk, Duration timeout);
+
+ private:
+  struct Known {
+    std::optional<ChunkRecord> record;
+    dht::Version version = 0;
+  };
+  Task<Result<Known>> look(ChunkId chunk, Duration timeout);
+  Task<Result<bool>> commit(Plan plan, Duration timeout);
+  Task<Status> refer(ChunkId chunk, UploadName upload, StoredCopies stored, std::size_t copies_min, Duration timeout);
+  Task<Status> confirm_reference(ChunkId chunk, UploadName upload, Id inode, Duration timeout);
+  Task<Status> drop_references(ChunkId chunk, std::vector<Id> uploads, Duration timeout);
+  FileTime wall_now() const;
+
+  Env& env_;
+  dht::Records& records_;
+};
+
+}  // namespace vortex::node

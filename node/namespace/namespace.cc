@@ -1,0 +1,185 @@
+#include "node/namespace/namespace.h"
+
+#include "base/task_group.h"
+#include "base/window.h"
+
+namespace vortex::node {
+
+namespace {
+
+constexpr std::size_t kDetailsAtOnce = 32;
+
+void own(Attributes& attributes, const Caller& caller) {
+  if (attributes.uid == 0) attributes.uid = caller.uid;
+  if (attributes.gid == 0) attributes.gid = caller.gid;
+}
+
+Task<void> complete(Tree& tree, Id directory, Listed listed, std::optional<Result<Inode>>& out, Permit,
+                    Duration timeout) {
+  auto inode = co_await tree.lookup(directory, std::move(listed.name), timeout);
+  out.emplace(std::move(inode));
+}
+
+}  // namespace
+
+Task<Result<Inode>> Namespace::stat(Caller caller, std::string path, Follow follow, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve(std::move(caller), std::move(path), Right::read, follow, timeout));
+  if (at.root()) co_return co_await tree_.directory(kRootDirectory, timeout);
+  CO_ASSIGN_OR_RETURN(Inode inode, co_await tree_.lookup(at.directory, at.name, timeout));
+  if (at.wants_directory && inode.type != FileType::directory) co_return Code::not_directory;
+  co_return inode;
+}
+
+Task<Result<std::string>> Namespace::readlink(Caller caller, std::string path, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Inode inode, co_await stat(std::move(caller), std::move(path), Follow::no, timeout));
+  if (inode.type != FileType::symlink) co_return Error(Code::invalid_argument, "is not a symbolic link");
+  co_return std::move(inode.target);
+}
+
+Task<Result<SmallFile>> Namespace::read_small(Caller caller, std::string path, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(path), Right::read, Follow::yes, timeout));
+  if (at.root()) co_return Code::is_directory;
+  CO_ASSIGN_OR_RETURN(SmallFile file, co_await tree_.read_small(at.directory, at.name, timeout));
+  if (at.wants_directory) co_return Code::not_directory;
+  co_return file;
+}
+
+Task<Result<Listing>> Namespace::list(Caller caller, std::string path, std::string after, std::size_t max,
+                                      Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Id directory,
+                      co_await resolve_directory(std::move(caller), std::move(path), Right::read, timeout));
+  co_return co_await tree_.list(directory, std::move(after), max, timeout);
+}
+
+Task<Result<DetailedListing>> Namespace::list_details(Caller caller, std::string path, std::string after,
+                                                      std::size_t max, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Id directory,
+                      co_await resolve_directory(std::move(caller), std::move(path), Right::read, timeout));
+  CO_ASSIGN_OR_RETURN(Listing listing, co_await tree_.list(directory, std::move(after), max, timeout));
+  std::vector<std::optional<Result<Inode>>> inodes(listing.entries.size());
+  Loop& loop = tree_.env().loop();
+  Window window(loop, kDetailsAtOnce);
+  TaskGroup group(loop);
+  for (std::size_t i = 0; i < listing.entries.size(); ++i) {
+    Listed& listed = listing.entries[i];
+    if (listed.entry.inode) {
+      inodes[i].emplace(std::move(*listed.entry.inode));
+      continue;
+    }
+    auto permit = co_await window.acquire(1);
+    if (!permit.ok()) break;
+    group.spawn(complete(tree_, directory, listed, inodes[i], std::move(*permit), timeout));
+  }
+  co_await group.join();
+  DetailedListing out;
+  out.more = listing.more;
+  for (std::size_t i = 0; i < listing.entries.size(); ++i) {
+    if (!inodes[i]) co_return Code::cancelled;
+    // Removed since it was listed.
+    if (inodes[i]->is(Code::not_found)) continue;
+    if (!inodes[i]->ok()) co_return inodes[i]->error();
+    ListedInode entry;
+    entry.name = std::move(listing.entries[i].name);
+    entry.inode = std::move(**inodes[i]);
+    out.entries.push_back(std::move(entry));
+  }
+  co_return out;
+}
+
+Task<Result<FilePolicy>> Namespace::policy(Caller caller, std::string path, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Inode inode, co_await stat(std::move(caller), std::move(path), Follow::yes, timeout));
+  if (inode.type != FileType::directory) co_return Code::not_directory;
+  co_return inode.policy.value_or(FilePolicy());
+}
+
+Task<Result<Inode>> Namespace::put(Caller caller, std::string path, NewContent content, Attributes attributes,
+                                   Change change) {
+  own(attributes, caller);
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::yes, change.timeout));
+  if (at.root() || at.wants_directory) co_return Code::is_directory;
+  co_return co_await tree_.put(at.directory, at.name, std::move(content), std::move(attributes), std::move(change));
+}
+
+Task<Result<Inode>> Namespace::mkdir(Caller caller, std::string path, Attributes attributes, Change change) {
+  own(attributes, caller);
+  // A directory's path may end in a slash; that is no reason to follow a link.
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::no, change.timeout));
+  if (at.root()) co_return Code::exists;
+  co_return co_await tree_.mkdir(at.directory, at.name, std::move(attributes), std::move(change));
+}
+
+Task<Result<Inode>> Namespace::mkdir_all(Caller caller, std::string path, Attributes attributes, Change change) {
+  CO_ASSIGN_OR_RETURN(Path parsed, Path::parse(path));
+  if (parsed.root()) co_return co_await stat(std::move(caller), "/", Follow::yes, change.timeout);
+  Path upper;
+  std::optional<Inode> last;
+  for (std::size_t i = 0; i < parsed.names.size(); ++i) {
+    upper.names.push_back(parsed.names[i]);
+    bool may = caller.may(Right::write, upper);
+    Change each = change;
+    // Only the last one is the named operation.
+    if (i + 1 < parsed.names.size()) each.operation.reset();
+    auto made = Result<Inode>(Code::exists);
+    if (may) made = co_await mkdir(caller, upper.to_string(), attributes, std::move(each));
+    if (made.is(Code::exists)) {
+      Caller reader = Caller::root();
+      made = co_await stat(std::move(reader), upper.to_string(), Follow::yes, change.timeout);
+      if (!may && made.is(Code::not_found))
+        co_return Error(Code::permission_denied, caller.name + " may not make " + upper.to_string());
+      if (made.ok() && made->type != FileType::directory) co_return Code::not_directory;
+    }
+    if (!made.ok()) co_return made;
+    last = std::move(*made);
+  }
+  co_return std::move(*last);
+}
+
+Task<Result<Inode>> Namespace::symlink(Caller caller, std::string target, std::string path, Attributes attributes,
+                                       Change change) {
+  own(attributes, caller);
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::no, change.timeout));
+  if (at.root()) co_return Code::exists;
+  if (at.wants_directory) co_return Code::not_found;
+  co_return co_await tree_.symlink(at.directory, at.name, std::move(target), std::move(attributes), std::move(change));
+}
+
+Task<Result<Inode>> Namespace::link(Caller caller, std::string path, std::string to, Change change) {
+  CO_ASSIGN_OR_RETURN(Resolved from,
+                      co_await resolve(caller, std::move(path), Right::write, Follow::no, change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(to), Right::write, Follow::no, change.timeout));
+  if (at.root()) co_return Code::exists;
+  if (from.root()) co_return Error(Code::is_directory, "a directory cannot have a second name");
+  if (at.wants_directory) co_return Code::not_found;
+  co_return co_await tree_.link(from.directory, from.name, at.directory, at.name, std::move(change));
+}
+
+Task<Result<Inode>> Namespace::set(Caller caller, std::string path, Follow follow, AttributeChange attributes,
+                                   Change change) {
+  Right right = Right::write;
+  if (attributes.policy) right = Right::admin;
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve(std::move(caller), std::move(path), right, follow, change.timeout));
+  if (at.root()) co_return co_await tree_.set_directory(kRootDirectory, std::move(attributes), std::move(change));
+  co_return co_await tree_.set(at.directory, at.name, std::move(attributes), std::move(change));
+}
+
+Task<Status> Namespace::rename(Caller caller, std::string path, std::string to, RenameOptions options, Change change) {
+  CO_ASSIGN_OR_RETURN(Resolved from,
+                      co_await resolve(caller, std::move(path), Right::write, Follow::no, change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(to), Right::write, Follow::no, change.timeout));
+  if (from.root() || at.root()) co_return Error(Code::in_use, "the root stays where it is");
+  if (from.wants_directory || at.wants_directory) {
+    CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(from.directory, from.name, change.timeout));
+    if (!entry) co_return Code::not_found;
+    if (entry->type != FileType::directory) co_return Code::not_directory;
+  }
+  co_return co_await tree_.rename(from.directory, from.name, at.directory, at.name, options, std::move(change));
+}
+
+}  // namespace vortex::node
