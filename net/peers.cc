@@ -183,6 +183,16 @@ void Peers::close(const NodeId& id, const Error& reason) {
     }
 }
 
+void Peers::renew(const NodeId& id, Purpose purpose, const Error& reason) {
+  auto found = peers_.find(Key(id, Address()));
+  if (found == peers_.end()) return;
+  Link& link = found->second->link(purpose);
+  link.not_before = env_.now();
+  if (!link.channel) return;
+  link.ours = true;
+  link.channel->close(reason);
+}
+
 Task<void> Peers::tidy() {
   while (true) {
     Status slept = co_await sleep_for(env_, kTidyPeriod);

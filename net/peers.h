@@ -41,6 +41,11 @@ class Peers {
   // answer of a call, the pointer must not be used any more.
   Task<Result<Channel*>> channel(Target to, Purpose purpose, Instant deadline);
 
+  // The open connection to a node, or null. It may close at any time: use it at once.
+  Channel* connected(const NodeId& id, Purpose purpose) { return open_channel(Target(id, Address()), purpose); }
+  // Ends a connection that seems to carry nothing any more, and lets the next attempt to connect be made at once.
+  void renew(const NodeId& id, Purpose purpose, const Error& reason);
+
   // Told when a connection to a node broke or could not be made, for whatever reason that was not ours.
   void on_down(std::function<void(const NodeId&, const Error&)> observer) { on_down_ = std::move(observer); }
   // Ends the connections to a node that is no longer one of us.

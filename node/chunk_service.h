@@ -2,7 +2,7 @@
 #pragma once
 
 #include "net/dispatcher.h"
-#include "node/chunk_store/store.h"
+#include "node/chunk_store.h"
 
 namespace vortex::node {
 

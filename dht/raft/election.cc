@@ -9,7 +9,7 @@
 namespace vortex::dht::raft {
 
 void Raft::restart_election_timer(Instant now) {
-  auto spread = static_cast<std::uint64_t>(options_.election_timeout.count());
+  auto spread = static_cast<std::uint64_t>(options_.election_spread.count()) + 1;
   election_wait_ = options_.election_timeout + Duration(random_.below(spread));
   election_deadline_ = now + election_wait_;
 }
@@ -167,6 +167,23 @@ void Raft::on_still_leading(const Message& message) {
 void Raft::on_stepped_down(const Message& message) {
   if (leader_ == message.from) leader_.reset();
   if (last_leader_ == message.from && last_leader_term_ <= message.term) last_leader_.reset();
+}
+
+std::optional<Term> Raft::moved_on_from(const NodeId& node) const {
+  auto followed = followed_.find(node);
+  if (followed == followed_.end() || followed->second.term >= hard_.term) return std::nullopt;
+  if (heartbeats_.boot_epoch(node) > followed->second.boot_epoch) return std::nullopt;
+  return hard_.term;
+}
+
+void Raft::note_moved_on(const Message& message) {
+  auto followed = followed_.find(message.from.node);
+  if (followed == followed_.end()) return;
+  // A granted pre-vote carries the term that was asked for, not its sender's.
+  bool own_term = message.kind != MessageKind::pre_vote_reply || message.refused;
+  bool moved = own_term && message.term > followed->second.term;
+  bool left = message.kind == MessageKind::stepped_down && message.term == followed->second.term;
+  if (moved || left || message.boot_epoch > followed->second.boot_epoch) followed_.erase(followed);
 }
 
 // A leader that a majority has not answered for an election timeout is probably alone and says so by stepping down.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 #include "base/time.h"
 #include "dht/raft/types.h"
@@ -23,7 +24,8 @@ struct Progress {
   Index commit_sent = 0;         // the commit index it was last told
   Index snapshot_index = 0;      // in snapshot mode: what it will have afterwards
   std::uint64_t boot_epoch = 0;  // in which it last acknowledged an append of this term; 0: never
-  Instant sent_at{};             // the last append that expects an answer
+  // Since when an answer is overdue to come: the last answer, or the first tick that saw an append in flight.
+  std::optional<Instant> waiting_since;
 
   // May another append go out?
   bool ready(std::size_t in_flight_max) const {

@@ -7,6 +7,11 @@
 
 namespace vortex::dht::raft {
 
+namespace {
+// Followers learn by the next append what is decided; where none follows, by an empty one after so long.
+constexpr Duration kWordAfter = milliseconds(20);
+}  // namespace
+
 Raft::Raft(Options options, Restored restored, const Heartbeats& heartbeats, Random& random, Instant now)
     : options_(std::move(options)),
       heartbeats_(heartbeats),
@@ -48,8 +53,26 @@ void Raft::tick(Instant now) {
   campaign(true, false, now);
 }
 
+Instant Raft::next_tick(Instant now) const {
+  if (role_ == Role::leader) {
+    Instant next = now + options_.election_timeout / 4;
+    for (const auto& [member, progress] : progress_) {
+      if (progress.mode == Progress::Mode::snapshot) continue;
+      if (progress.in_flight.empty() && wants_word(member, progress)) next = std::min(next, now + kWordAfter);
+      if (progress.waiting_since && !progress.in_flight.empty())
+        next = std::min(next, *progress.waiting_since + options_.election_timeout / 2);
+    }
+    return transfer_target_ ? std::min(next, transfer_deadline_) : next;
+  }
+  Instant next = std::max(election_deadline_, last_contact() + election_wait_);
+  if (leader_)
+    next = std::min(next, std::max(leader_contact_ + options_.leader_check, leader_asked_ + options_.election_timeout));
+  return next;
+}
+
 void Raft::step(const Message& message, Instant now) {
   if (message.group_epoch != options_.group_epoch || message.to != options_.self || !well_formed(message)) return;
+  note_moved_on(message);
   if (message.kind == MessageKind::pre_vote || message.kind == MessageKind::vote) return on_vote_request(message, now);
 
   // A refused pre-vote carries the refuser's term; a granted one carries the term that was asked for, in which

@@ -31,8 +31,9 @@ struct Options {
   std::uint32_t group_epoch = 0;
   Replica self;
   std::uint64_t boot_epoch = 0;
-  // A follower that has heard nothing for this long, and up to twice as long, asks for votes.
+  // A follower that has heard nothing for this long, and a random part of the spread, asks for votes.
   Duration election_timeout = seconds(1);
+  Duration election_spread = seconds(1);
   // How long an acknowledged heartbeat binds the one who acknowledged; below election_timeout.
   Duration lease = milliseconds(900);
   // Heartbeats only say that a leader's node is alive. A follower that got no append for this long asks whether it
@@ -82,6 +83,8 @@ class Raft {
 
   // --- what happens to it ---
   void tick(Instant now);
+  // When tick() must be called again at the latest, if nothing else happens until then.
+  Instant next_tick(Instant now) const;
   void step(const Message& message, Instant now);
   // Tickets become durable in their order.
   void durable(std::uint64_t ticket);
@@ -121,11 +124,18 @@ class Raft {
   bool is_leader() const { return role_ == Role::leader; }
   std::optional<Replica> leader() const { return leader_; }
   Term term() const { return hard_.term; }
+  const HardState& hard_state() const { return hard_; }
+  // Our term, if we have acknowledged appends of this node's in an older one and do not know that it has moved on too:
+  // every acknowledgement of its heartbeats must say so.
+  std::optional<Term> moved_on_from(const NodeId& node) const;
   Index commit() const { return commit_; }
   Index applied_index() const { return applied_; }
   const Log& log() const { return log_; }
   const Options& options() const { return options_; }
   const Configuration& configuration() const { return configurations_.back().second; }
+  Index configuration_index() const { return configurations_.back().first; }
+  // It leads, and everything that was decided before its term is known to be.
+  bool decides() const { return role_ == Role::leader && committed_in_term(); }
   // The one that is decided: the latest whose entry is committed.
   const Configuration& committed_configuration() const;
   // As leader: how far a member's log has come; nothing for strangers.
@@ -146,6 +156,7 @@ class Raft {
   Instant last_contact() const;
   void ask_leader(const Replica& leader, Instant now);
   void on_stepped_down(const Message& message);
+  void note_moved_on(const Message& message);
   void on_still_leading(const Message& message);
   void restart_election_timer(Instant now);
   void check_quorum(Instant now);
@@ -158,6 +169,7 @@ class Raft {
   void send_appends();
   void send_append(const Replica& to, Progress& progress, bool even_empty);
   void retry_appends(Instant now);
+  bool wants_word(const Replica& member, const Progress& progress) const;
   void advance_commit();
   void append_own(EntryKind kind, ByteVector data);
   void append_entry(Entry entry);
@@ -194,6 +206,12 @@ class Raft {
   // forgotten, until it says that it leads no longer.
   std::optional<Replica> last_leader_;
   Term last_leader_term_ = 0;
+  struct Followed {
+    Term term = 0;
+    std::uint64_t boot_epoch = 0;
+  };
+  // Whose appends we acknowledged, in which term at last; until it is known to have moved on.
+  std::map<NodeId, Followed> followed_;
   Instant leader_asked_{};
   Instant election_deadline_{};
   Duration election_wait_{};  // this round's share of randomness

@@ -78,18 +78,24 @@ void Raft::send_append(const Replica& to, Progress& progress, bool even_empty) {
   send_now_.push_back(std::move(append));
 }
 
+// It does not know of everything that is decided; or it is not known in this term and boot epoch, so that its
+// heartbeats' answers would not count for our lease.
+bool Raft::wants_word(const Replica& member, const Progress& progress) const {
+  bool uninformed = progress.commit_sent < std::min(commit_, progress.match);
+  return uninformed || progress.boot_epoch == 0 || progress.boot_epoch != heartbeats_.boot_epoch(member.node);
+}
+
 // Called by tick(). An idle, caught-up follower costs nothing; one that owes an answer for too long is asked again.
 void Raft::retry_appends(Instant now) {
   for (auto& [member, progress] : progress_) {
     if (progress.mode == Progress::Mode::snapshot) continue;
     if (progress.in_flight.empty()) {
-      progress.sent_at = now;
-      bool uninformed = progress.commit_sent < std::min(commit_, progress.match);
-      // Not known in this term and boot epoch: its heartbeats' answers would not count for our lease.
-      bool unknown = progress.boot_epoch == 0 || progress.boot_epoch != heartbeats_.boot_epoch(member.node);
-      if (uninformed || unknown) send_append(member, progress, true);
-    } else if (now >= progress.sent_at + options_.election_timeout / 2) {
-      progress.sent_at = now;
+      progress.waiting_since.reset();
+      if (wants_word(member, progress)) send_append(member, progress, true);
+    } else if (!progress.waiting_since) {
+      progress.waiting_since = now;
+    } else if (now >= *progress.waiting_since + options_.election_timeout / 2) {
+      progress.waiting_since = now;
       progress.probe_from(progress.match + 1);
       send_append(member, progress, true);
     }
@@ -103,6 +109,7 @@ void Raft::on_append(const Message& message, Instant now) {
   leader_boot_epoch_ = message.boot_epoch;
   last_leader_ = message.from;
   last_leader_term_ = hard_.term;
+  followed_[message.from.node] = Followed{hard_.term, message.boot_epoch};
 
   Message reply = message_to(message.from, MessageKind::append_reply);
   if (!accept_entries(message)) {
@@ -156,7 +163,7 @@ void Raft::on_append_reply(const Message& message, Instant now) {
   if (member == progress_.end()) return;
   Progress& progress = member->second;
   progress.boot_epoch = message.boot_epoch;
-  progress.sent_at = now;
+  progress.waiting_since = now;
   if (message.refused) {
     if (progress.mode == Progress::Mode::snapshot || message.index >= progress.next) return;
     // An old refusal of something it has by now.

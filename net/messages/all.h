@@ -3,3 +3,5 @@
 
 #include "net/messages/basic.h"
 #include "net/messages/chunk.h"
+#include "net/messages/members.h"
+#include "net/messages/raft.h"

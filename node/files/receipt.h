@@ -5,7 +5,7 @@
 
 #include "base/codec.h"
 #include "base/id.h"
-#include "node/chunk_store/copy_number.h"
+#include "node/chunk_store.h"
 
 namespace vortex::node {
 

@@ -12,7 +12,7 @@
 #include "net/peers.h"
 #include "net/secure_handshaker.h"
 #include "net/server.h"
-#include "node/chunk_store/store.h"
+#include "node/chunk_store.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/program.h"
 

@@ -8,13 +8,13 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/real/runner.h"
-#include "node/chunk_store/store.h"
 #include "tools/bench/bench.h"
+#include "wal/value_store/store.h"
 
 namespace vortex::bench {
 
 namespace {
-using node::ChunkStore;
+using wal::values::ValueStore;
 
 double process_cpu_seconds() {
   timespec now;
@@ -30,11 +30,11 @@ Id id_of(std::uint64_t n) {
 
 // What the clients of one load share.
 struct Work {
-  Work(Env& e, ChunkStore& s, const ChunkLoad& l) : env(e), store(s), load(l), bytes(Buffer::allocate(l.size)) {
+  Work(Env& e, ValueStore& s, const ChunkLoad& l) : env(e), store(s), load(l), bytes(Buffer::allocate(l.size)) {
     std::ranges::fill(bytes.writable(), std::uint8_t(0x5A));
   }
   Env& env;
-  ChunkStore& store;
+  ValueStore& store;
   const ChunkLoad& load;
   Buffer bytes;
   std::vector<Id> ids;
@@ -90,7 +90,7 @@ Task<void> be_a_client(Work& work, std::uint64_t seed) {
 }
 
 Task<void> erase_half(Work& work) {
-  node::CopyNumber all(work.store.epoch(), node::CopyNumber::kSequenceMax);
+  wal::values::CopyNumber all(work.store.epoch(), wal::values::CopyNumber::kSequenceMax);
   for (;;) {
     const std::uint64_t n = work.next;
     if (n >= work.ids.size() || !work.status.ok()) co_return;
@@ -141,7 +141,7 @@ Task<Status> mixed(Work& work, double seconds) {
   co_return work.status;
 }
 
-Task<Status> work_on(Env& env, ChunkStore& store, LoadKind kind, const ChunkLoad& load, LoadResult& result) {
+Task<Status> work_on(Env& env, ValueStore& store, LoadKind kind, const ChunkLoad& load, LoadResult& result) {
   Work work(env, store, load);
   for (std::uint64_t n = 0; kind != LoadKind::nothing && n < load.count; ++n) work.ids.push_back(id_of(n));
   work.end = load.count;
@@ -177,12 +177,12 @@ Task<Status> work_on(Env& env, ChunkStore& store, LoadKind kind, const ChunkLoad
 
 Task<int> run(Env& env, LoadKind kind, const ChunkLoad& load, Result<LoadResult>& out) {
   LoadResult result;
-  node::ChunkStoreOptions options;
+  wal::values::ValueStoreOptions options;
   options.reclaim_bytes_per_second = 0;
   options.background = kind == LoadKind::put || kind == LoadKind::nothing;
   if (kind == LoadKind::mixed_over_half_dead) options.segment_bytes = 16 * kMiB;
   Stopwatch opening;
-  auto opened = co_await ChunkStore::open(env, load.directory, options);
+  auto opened = co_await ValueStore::open(env, load.directory, options);
   result.open_seconds = opening.seconds();
   if (!opened.ok()) {
     out = std::move(opened).error();
@@ -190,7 +190,7 @@ Task<int> run(Env& env, LoadKind kind, const ChunkLoad& load, Result<LoadResult>
   }
   auto store = std::move(opened).value();
   Status status = co_await work_on(env, *store, kind, load, result);
-  result.chunks = store->stats().chunks;
+  result.chunks = store->stats().values;
   result.index_bytes = store->stats().index_bytes;
   result.reclaimed = store->stats().reclaimed_segments;
   if (!load.copy_before_stop.empty())

@@ -1,17 +1,17 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "node/chunk_store/inspect.h"
 #include "tools/cli/output.h"
 #include "tools/cli/real_world.h"
 #include "tools/vortex/commands.h"
 #include "tools/vortex/json_list.h"
+#include "wal/value_store/inspect.h"
 
 namespace vortex {
 
 namespace {
 
-nlohmann::json segment_json(const node::SegmentInspection& segment) {
+nlohmann::json segment_json(const wal::values::SegmentInspection& segment) {
   return {{"segment", segment.number},
           {"epoch", segment.epoch},
           {"bytes", segment.bytes},
@@ -20,16 +20,16 @@ nlohmann::json segment_json(const node::SegmentInspection& segment) {
           {"tombstones", segment.tombstones},
           {"quarantines", segment.quarantines},
           {"value_bytes", segment.value_bytes},
-          {"live_chunks", segment.live_chunks},
+          {"live_chunks", segment.live_values},
           {"live_bytes", segment.live_bytes}};
 }
 
-nlohmann::json chunk_json(const node::ChunkInspection& chunk) {
+nlohmann::json chunk_json(const wal::values::ValueInspection& chunk) {
   return {{"chunk", chunk.id.hex()}, {"number", chunk.number},   {"length", chunk.length},
           {"form", chunk.form},      {"segment", chunk.segment}, {"offset", chunk.offset}};
 }
 
-nlohmann::json damage_json(const node::Damage& damage) {
+nlohmann::json damage_json(const wal::values::Damage& damage) {
   nlohmann::json out = {{"segment", damage.segment},
                         {"offset", damage.offset},
                         {"length", damage.length},
@@ -39,27 +39,27 @@ nlohmann::json damage_json(const node::Damage& damage) {
   return out;
 }
 
-void put(const node::StoreInspection& store, bool chunks, cli::Output& out) {
+void put(const wal::values::StoreInspection& store, bool chunks, cli::Output& out) {
   out.put("store", store.store);
   out.put("epoch", store.epoch);
   out.put("version", store.version);
   out.put("segments", json_list(store.segments, segment_json));
-  out.put("chunks_total", store.chunks.size());
-  if (chunks) out.put("chunks", json_list(store.chunks, chunk_json));
+  out.put("chunks_total", store.values.size());
+  if (chunks) out.put("chunks", json_list(store.values, chunk_json));
   out.put("index", {{"number", store.index_number}, {"entries", store.index_entries}});
   out.put("quarantined_files", store.quarantined_files);
   out.put("damages", json_list(store.findings, damage_json));
 }
 
 Task<Status> inspect(Env& env, std::string directory, bool chunks, cli::Output& out) {
-  CO_ASSIGN_OR_RETURN(node::StoreInspection store, co_await node::inspect(env, std::move(directory)));
+  CO_ASSIGN_OR_RETURN(wal::values::StoreInspection store, co_await wal::values::inspect(env, std::move(directory)));
   if (chunks) {
-    for (const node::ChunkInspection& chunk : store.chunks) {
+    for (const wal::values::ValueInspection& chunk : store.values) {
       std::string line = chunk.id.hex() + " " + std::to_string(chunk.length) + " bytes in segment ";
       out.text(line + std::to_string(chunk.segment) + " at " + std::to_string(chunk.offset) + "\n");
     }
   }
-  out.text(node::to_text(store));
+  out.text(wal::values::to_text(store));
   put(store, chunks, out);
   if (store.findings.empty()) co_return Status();
   out.hint("a node that runs on it sets damaged copies aside and fetches good ones from others");

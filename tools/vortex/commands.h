@@ -9,10 +9,11 @@ namespace vortex {
 
 std::vector<cli::Command> commands();
 
-// One function a command, each in a file of its name.
+// One function a command, or a family of them, each in a file of its name.
 cli::Command bench_command();
 cli::Command chunk_command();
 cli::Command chunks_inspect_command();
+std::vector<cli::Command> dev_commands();
 cli::Command version_command();
 cli::Command wal_inspect_command();
 

@@ -1,5 +1,6 @@
+#include "tools/cli/version.h"
+
 #include <nlohmann/json.hpp>
-#include <string>
 
 #include "tools/cli/output.h"
 #include "tools/vortex/commands.h"
@@ -12,11 +13,11 @@ cli::Command version_command() {
   command.group = "about";
   command.summary = "the version of this program and how it was built";
   command.run = [](const cli::Invocation&, cli::Output& out) -> Status {
-    std::string compiler = "g++ " __VERSION__;
-    out.text("vortex " VORTEX_VERSION " (" VORTEX_BUILD_TYPE ", " + compiler + ")\n");
-    out.put("version", VORTEX_VERSION);
-    out.put("build_type", VORTEX_BUILD_TYPE);
-    out.put("compiler", compiler);
+    cli::Version built = cli::version();
+    out.text(cli::version_line("vortex") + "\n");
+    out.put("version", built.version);
+    out.put("build_type", built.build_type);
+    out.put("compiler", built.compiler);
     return {};
   };
   return command;

@@ -2,12 +2,12 @@
 #include <sstream>
 
 #include "base/hash.h"
-#include "node/chunk_store/store.h"
 #include "tests/unit/base/real_world.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tools/support.h"
 #include "tools/cli/real_world.h"
 #include "tools/vortex/commands.h"
+#include "wal/value_store/store.h"
 
 using namespace vortex;
 
@@ -17,7 +17,7 @@ constexpr std::size_t kChunks = 5;
 constexpr std::size_t kChunkBytes = 100'000;
 
 Task<Status> write_store(Env& env, std::string directory) {
-  CO_ASSIGN_OR_RETURN(auto store, co_await node::ChunkStore::open(env, std::move(directory)));
+  CO_ASSIGN_OR_RETURN(auto store, co_await wal::values::ValueStore::open(env, std::move(directory)));
   for (std::size_t i = 0; i < kChunks; ++i) {
     ByteVector bytes(kChunkBytes, static_cast<std::uint8_t>(i));
     Id id = sha256(bytes);

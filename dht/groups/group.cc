@@ -1,0 +1,275 @@
+#include "dht/groups/group.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace vortex::dht::groups {
+
+namespace {
+
+raft::Options raft_options(const Shared& shared, GroupId id, const Base& base, Instant votes_from) {
+  raft::Options options;
+  options.group = id;
+  options.group_epoch = base.group_epoch;
+  options.self = base.self;
+  options.boot_epoch = shared.options.boot_epoch;
+  options.election_timeout = shared.options.election_timeout;
+  options.election_spread = shared.options.election_timeout / 2;
+  options.lease = shared.options.lease;
+  options.votes_from = votes_from;
+  options.append_bytes_max = kAppendBytes;
+  options.in_flight_max = kAppendsInFlight;
+  options.uncommitted_bytes_max = kUncommittedBytes;
+  return options;
+}
+
+raft::Restored restored(Image& image) {
+  raft::Restored what;
+  what.hard_state = image.hard_state;
+  what.log = raft::Log(image.base->index, image.base->term);
+  for (raft::Entry& entry : image.entries) what.log.append(std::move(entry));
+  what.configuration = image.base->configuration;
+  what.commit = image.base->index;
+  return what;
+}
+
+}  // namespace
+
+// One batch for the log, and what may be said when it is durable.
+class Group::Write final : public wal::Completion {
+ public:
+  enum class State { waiting, submitted, durable };
+
+  explicit Write(Group& group) : batch(group.id_), group_(group) {}
+  ~Write() override {
+    if (done) done(Error(Code::cancelled));
+  }
+  Status submit(wal::Log& log) {
+    records_ = batch.records();
+    state = State::submitted;
+    Status submitted = log.submit(records_, *this);
+    if (!submitted.ok()) state = State::waiting;
+    return submitted;
+  }
+  void finished(const Status& status) override {
+    state = status.ok() ? State::durable : State::waiting;
+    // A full disk takes the batch later. After anything else the process is ending.
+    if (!status.ok()) group_.no_space_until_ = group_.shared_.env.now() + kNoSpaceRetry;
+    group_.shared_.schedule(group_);
+  }
+
+  Batch batch;
+  State state = State::waiting;
+  std::uint64_t ticket = 0;  // of the Ready that ends with this batch
+  std::vector<raft::Message> send;
+  Index cut = 0, first = 0, last = 0;
+  Done done;
+
+ private:
+  Group& group_;
+  std::vector<wal::Record> records_;
+};
+
+Group::Group(Shared& shared, GroupId id, Image image, std::shared_ptr<Instance> instance, Instant votes_from)
+    : shared_(shared),
+      id_(id),
+      base_(*image.base),
+      places_(std::move(image.places)),
+      instance_(std::move(instance)),
+      raft_(raft_options(shared, id, *image.base, votes_from), restored(image), shared.heartbeats, shared.env.random(),
+            shared.env.now()) {
+  written_bytes_ = raft_.log().bytes();
+  told_term_ = raft_.term();
+  told_configuration_ = raft_.configuration_index();
+}
+
+Group::~Group() = default;
+
+GroupView Group::view() const {
+  GroupView view;
+  view.group = id_;
+  view.group_epoch = base_.group_epoch;
+  view.self = base_.self;
+  view.role = raft_.role();
+  view.term = raft_.term();
+  if (auto leader = raft_.leader()) view.leader = leader->node;
+  view.configuration = raft_.configuration();
+  view.commit = raft_.commit();
+  view.applied = raft_.applied_index();
+  view.log_bytes = raft_.log().bytes();
+  view.state_bytes = instance_->machine->memory_bytes();
+  return view;
+}
+
+void Group::work(Instant now) {
+  finish_writes();
+  if (now >= due_) raft_.tick(now);
+  pump(now);
+  apply(now);
+  // What became decided may make a change go on.
+  pump(now);
+  submit_writes(now);
+  see_readers(now);
+  sweep_proposals(now);
+  see_changes(now);
+  if (!checkpointing && wants_checkpoint()) shared_.want_checkpoint(*this);
+  plan(now);
+}
+
+void Group::step(const raft::Message& message, Instant now) {
+  // Leaders alone know who has been left out for good.
+  if (raft_.decides() && raft_.configuration() == raft_.committed_configuration() && !raft_.configuration().joint() &&
+      !raft_.configuration().contains(message.from) && message.kind != raft::MessageKind::append_reply)
+    shared_.dismiss(*this, message.from);
+  raft_.step(message, now);
+}
+
+void Group::pump(Instant) {
+  while (raft_.has_ready()) {
+    take(raft_.take_ready());
+    finish_writes();
+  }
+}
+
+void Group::take(raft::Ready ready) {
+  for (raft::Message& message : ready.send_now) shared_.post(std::move(message));
+  for (const raft::Replica& to : ready.snapshots_wanted) shared_.want_snapshot(*this, to);
+  auto write = std::make_unique<Write>(*this);
+  if (ready.hard_state) write->batch.add(*ready.hard_state);
+  if (ready.truncate_from != 0) {
+    write->batch.add_cut(ready.truncate_from);
+    write->cut = ready.truncate_from;
+  }
+  for (Index index = ready.first; index != 0 && index <= ready.last; ++index) {
+    if (write->batch.bytes() >= kWriteBytes) {
+      enqueue(std::move(write));
+      write = std::make_unique<Write>(*this);
+    }
+    const raft::Entry& entry = raft_.log().at(index);
+    write->batch.add(entry);
+    if (write->first == 0) write->first = index;
+    write->last = index;
+  }
+  write->ticket = ready.ticket;
+  write->send = std::move(ready.send_when_durable);
+  enqueue(std::move(write));
+}
+
+void Group::enqueue(std::unique_ptr<Write> write) {
+  written_bytes_ += write->batch.bytes();
+  if (write->batch.empty()) write->state = Write::State::durable;
+  writes_.push_back(std::move(write));
+}
+
+void Group::finish_writes() {
+  while (!writes_.empty() && writes_.front()->state == Write::State::durable) {
+    std::unique_ptr<Write> write = std::move(writes_.front());
+    writes_.pop_front();
+    if (write->cut != 0) places_.cut(write->cut);
+    if (write->first != 0) places_.wrote(write->first, write->last, write->appended().first);
+    if (write->ticket != 0) raft_.durable(write->ticket);
+    for (raft::Message& message : write->send) shared_.post(std::move(message));
+    if (write->done) std::exchange(write->done, Done())(write->appended().first);
+  }
+}
+
+void Group::submit_writes(Instant now) {
+  if (now < no_space_until_) return;
+  for (const auto& write : writes_) {
+    if (write->state != Write::State::waiting) continue;
+    if (write->submit(*shared_.log).ok()) continue;
+    no_space_until_ = now + kNoSpaceRetry;
+    return;
+  }
+}
+
+void Group::write_base(Base base, Done done) {
+  pump(shared_.env.now());
+  base.hard_state = raft_.hard_state();
+  auto write = std::make_unique<Write>(*this);
+  write->batch.add(base);
+  write->done = std::move(done);
+  enqueue(std::move(write));
+  shared_.schedule(*this);
+}
+
+bool Group::wants_checkpoint() const {
+  std::size_t threshold = std::max(shared_.options.checkpoint_bytes, instance_->machine->memory_bytes());
+  return !gone && written_bytes_ >= threshold && raft_.applied_index() > base_.index;
+}
+
+void Group::checkpointed(const Base& base, wal::Lsn place) {
+  base_ = base;
+  base_place_ = place;
+  places_.forget_to(base.index);
+  written_bytes_ = 0;
+  // Members that are only a little behind get entries, not a snapshot.
+  Index keep_from = base.index;
+  std::size_t kept = 0;
+  while (raft_.log().has(keep_from) && kept < kLogTailBytes) {
+    kept += raft_.log().at(keep_from).data.size() + sizeof(raft::Entry);
+    --keep_from;
+  }
+  raft_.compact_to(std::max(keep_from, raft_.log().base_index()));
+}
+
+bool Group::installed(const Base& base, std::shared_ptr<Instance> instance, const raft::Replica& leader,
+                      raft::Term term, wal::Lsn place) {
+  if (base.discard) places_.clear();
+  places_.forget_to(base.index);
+  base_ = base;
+  base_place_ = place;
+  if (base.index <= raft_.commit() || term < raft_.term()) return false;
+  instance_ = std::move(instance);
+  raft_.restored_snapshot(base.index, base.term, base.configuration, leader, term, shared_.env.now());
+  written_bytes_ = 0;
+  return true;
+}
+
+void Group::abandon() {
+  gone = true;
+  fail_waiters(Error(Code::not_found, "the replica was removed"));
+  writes_.clear();
+}
+
+void Group::plan(Instant now) {
+  due_ = raft_.next_tick(now);
+  if (!readers_.empty() || !proposals_.empty()) due_ = std::min(due_, now + kWaitersPeriod);
+  bool waiting = std::any_of(writes_.begin(), writes_.end(),
+                             [](const auto& write) { return write->state == Write::State::waiting; });
+  if (waiting) due_ = std::min(due_, std::max(no_space_until_, now + kTimerStep));
+}
+
+void Group::see_changes(Instant now) {
+  bool leads = raft_.is_leader(), led = was_ == raft::Role::leader;
+  if (raft_.role() == raft::Role::pre_candidate && was_ == raft::Role::follower) shared_.metrics.elections.add();
+  was_ = raft_.role();
+  if (leads != led) {
+    (leads ? shared_.metrics.led : shared_.metrics.lost).add();
+    if (!leads) {
+      lost_at_ = now;
+      lost_members.clear();
+    }
+  }
+  if (!shared_.listener) return;
+  bool ready = raft_.decides() && raft_.applied_index() == raft_.commit();
+  if (told_leading_ && (!leads || raft_.term() != told_term_)) {
+    told_leading_ = false;
+    shared_.listener->leadership(id_, false, told_term_);
+  }
+  if (ready && !told_leading_) {
+    told_leading_ = true;
+    told_term_ = raft_.term();
+    shared_.listener->leadership(id_, true, told_term_);
+  }
+  std::optional<NodeId> leader;
+  if (raft_.leader()) leader = raft_.leader()->node;
+  if (leader == told_leader_ && raft_.configuration_index() == told_configuration_) return;
+  told_leader_ = leader;
+  told_configuration_ = raft_.configuration_index();
+  shared_.listener->changed(id_);
+}
+
+}  // namespace vortex::dht::groups

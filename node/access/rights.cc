@@ -1,0 +1,75 @@
+#include "node/access/rights.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace vortex::node {
+
+namespace {
+
+constexpr std::array<std::pair<char, Permission>, 3> kLetters = {
+    {{'r', Permission::read}, {'w', Permission::write}, {'a', Permission::admin}}};
+
+bool covers(std::string_view prefix, std::string_view path) {
+  if (prefix == "/") return true;
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+bool has(const AccessRule& rule, Permission permission) {
+  return (rule.permissions & static_cast<std::uint8_t>(permission)) != 0;
+}
+
+Error wrong_rule(std::string_view text, const std::string& why) {
+  return Error(Code::invalid_argument, "access rule \"" + std::string(text) + "\": " + why);
+}
+
+}  // namespace
+
+Rights Rights::everything() {
+  AccessRule rule;
+  rule.permissions = kPermissionsAll;
+  return Rights({rule});
+}
+
+bool Rights::allow(Permission permission, std::string_view path) const {
+  auto permits = [&](const AccessRule& rule) { return has(rule, permission) && covers(rule.prefix, path); };
+  return std::ranges::any_of(rules_, permits);
+}
+
+bool Rights::lead_through(std::string_view path) const {
+  auto leads = [&](const AccessRule& rule) {
+    return rule.permissions != 0 && (covers(path, rule.prefix) || covers(rule.prefix, path));
+  };
+  return std::ranges::any_of(rules_, leads);
+}
+
+Result<AccessRule> parse_access_rule(std::string_view text) {
+  std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return wrong_rule(text, "it has the form LETTERS:PATH, as in rw:/photos");
+  AccessRule rule;
+  for (char letter : text.substr(0, colon)) {
+    auto known = std::ranges::find(kLetters, letter, [](const auto& each) { return each.first; });
+    if (known == kLetters.end()) return wrong_rule(text, std::string("there is no permission '") + letter + "'");
+    rule.permissions |= static_cast<std::uint8_t>(known->second);
+  }
+  if (rule.permissions == 0) return wrong_rule(text, "it permits nothing; r, w and a are read, write and admin");
+  rule.prefix = text.substr(colon + 1);
+  if (!rule.prefix.starts_with('/')) return wrong_rule(text, "the path does not begin with /");
+  if (rule.prefix.size() > kPathMax) return wrong_rule(text, "the path is too long");
+  while (rule.prefix.size() > 1 && rule.prefix.ends_with('/')) rule.prefix.pop_back();
+  if (has(rule, Permission::admin) && rule.prefix != "/")
+    return wrong_rule(text, "administration is of the whole cluster: give it for /");
+  return rule;
+}
+
+std::string to_string(const AccessRule& rule) {
+  std::string text;
+  for (const auto& [letter, permission] : kLetters)
+    if (has(rule, permission)) text += letter;
+  return text + ":" + rule.prefix;
+}
+
+}  // namespace vortex::node

@@ -1,0 +1,15 @@
+// A node's chunks: a value store of its own, whose ids name chunks.
+#pragma once
+
+#include "wal/value_store/store.h"
+
+namespace vortex::node {
+
+using ChunkStore = wal::values::ValueStore;
+using ChunkStoreOptions = wal::values::ValueStoreOptions;
+using Chunk = wal::values::Value;
+using wal::values::CopyNumber;
+using wal::values::kValueBytesMax;
+using wal::values::PutResult;
+
+}  // namespace vortex::node

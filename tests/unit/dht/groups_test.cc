@@ -1,0 +1,117 @@
+// The host of Raft groups in a simulated world: real logs, real connections.
+#include "base/endian.h"
+#include "tests/scenarios/raft_node.h"
+#include "tests/unit/test.h"
+
+using namespace vortex;
+using namespace vortex::sim;
+using namespace vortex::dht;
+using groups::GroupId;
+
+namespace {
+
+constexpr GroupId kGroup = 7;
+
+// Machines 1 to `nodes`; the group begins on the first.
+struct Rig {
+  explicit Rig(std::uint64_t seed, std::size_t nodes = 3) : world(seed) {
+    shared.world = &world;
+    shared.nodes = nodes;
+    shared.model(kGroup);
+    for (std::size_t number = 1; number <= nodes; ++number) start_group_node(world.add_machine(), shared, number);
+    REQUIRE(world.run_until([this] { return ready(); }, seconds(10)));
+    auto body = [](Env&, groups::Host& host) -> Task<Status> {
+      std::vector<GroupId> ids(1, kGroup);
+      co_return co_await host.create(std::move(ids));
+    };
+    REQUIRE(world.run(world.machine(1), body, *host(1)).ok());
+    REQUIRE(world.run_until([this] { return leader() == 1; }, seconds(10)));
+  }
+  ~Rig() {
+    for (std::size_t number = 1; number <= shared.nodes; ++number) world.machine(number).kill();
+  }
+
+  GroupNode* node(std::size_t number) {
+    Machine& machine = world.machine(number);
+    return machine.running() ? &machine.as<GroupNode>() : nullptr;
+  }
+  groups::Host* host(std::size_t number) { return node(number) ? node(number)->host() : nullptr; }
+  bool ready() {
+    for (std::size_t number = 1; number <= shared.nodes; ++number)
+      if (!host(number)) return false;
+    return true;
+  }
+  // The machine that leads in the latest term; 0 when none does.
+  std::size_t leader() {
+    std::size_t best = 0;
+    raft::Term term = 0;
+    for (std::size_t number = 1; number <= shared.nodes; ++number) {
+      if (!host(number)) continue;
+      auto view = host(number)->view(kGroup);
+      if (view && view->role == raft::Role::leader && view->term > term && host(number)->may_read_now(kGroup)) {
+        best = number;
+        term = view->term;
+      }
+    }
+    return best;
+  }
+  Status add_learner(std::size_t to) {
+    auto body = [](Env& env, groups::Host& on, NodeId node) -> Task<Status> {
+      co_return co_await on.add_learner(kGroup, node, env.now() + seconds(5));
+    };
+    std::size_t from = leader();
+    return world.run(world.machine(from), body, *host(from), shared.id(to));
+  }
+  Status make_voters() {
+    auto body = [](Env& env, groups::Host& on) -> Task<Status> {
+      raft::Configuration target;
+      target.voters = on.view(kGroup)->configuration.members();
+      co_return co_await on.change(kGroup, std::move(target), env.now() + seconds(5));
+    };
+    std::size_t from = leader();
+    return world.run(world.machine(from), body, *host(from));
+  }
+  void grow() {
+    for (std::size_t number = 2; number <= shared.nodes; ++number) REQUIRE(add_learner(number).ok());
+    REQUIRE(make_voters().ok());
+  }
+  Status propose(std::size_t on, std::size_t padding = 0) {
+    auto body = [](Env& env, groups::Host& to, GroupModel& model, std::size_t more) -> Task<Status> {
+      std::uint64_t command = model.new_command();
+      ByteVector bytes(8 + more);
+      store_le(bytes.data(), command);
+      std::uint64_t before = model.last_acknowledged();
+      auto answer = co_await to.propose(kGroup, std::move(bytes), env.now() + seconds(5));
+      if (!answer.ok()) co_return answer.error();
+      model.acknowledged(load_le<std::uint64_t>(answer->data()), command, before);
+      co_return Status();
+    };
+    return world.run(world.machine(on), body, *host(on), shared.model(kGroup), padding);
+  }
+  bool all_caught_up() {
+    std::uint64_t last = shared.model(kGroup).last_acknowledged();
+    for (std::size_t number = 1; number <= shared.nodes; ++number)
+      if (!node(number) || !node(number)->tally(kGroup) || node(number)->tally(kGroup)->last_index() < last)
+        return false;
+    return true;
+  }
+
+  GroupWorld shared;
+  World world;
+};
+
+}  // namespace
+
+TEST_CASE("a group grows from one node to three, loses its leader, and goes on") {
+  Rig rig(1);
+  REQUIRE(rig.propose(1).ok());
+  rig.grow();
+  for (int i = 0; i < 20; ++i) REQUIRE(rig.propose(1).ok());
+  EXPECT(rig.world.run_until([&rig] { return rig.all_caught_up(); }, seconds(5)));
+  rig.world.machine(1).kill();
+  REQUIRE(rig.world.run_until([&rig] { return rig.leader() > 1; }, seconds(5)));
+  std::size_t second = rig.leader();
+  REQUIRE(rig.propose(second).ok());
+  rig.world.machine(1).start();
+  EXPECT(rig.world.run_until([&rig] { return rig.all_caught_up(); }, seconds(10)));
+}

@@ -1,0 +1,78 @@
+// The inside of an open value store: what its parts (reclaiming, scrubbing, quarantine, checkpoints) share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/env.h"
+#include "base/window.h"
+#include "wal/value_store/appender.h"
+#include "wal/value_store/key_locks.h"
+
+namespace vortex::wal::values {
+
+struct StoreCore {
+  StoreCore(Env& e, std::string directory_path, ValueStoreOptions o);
+
+  // Nothing of this store can be believed any more, nor of this process.
+  void fail(const Error& error);
+  Status usable() const;
+  CopyNumber next_number();
+  CopyNumber last_number() const { return CopyNumber(books.epoch, last_sequence); }
+  // Counts it, logs it, and calls who wants to know.
+  void report(const Damage& damage);
+
+  // Publishes a new index checkpoint; whoever asks while one is being written gets the next one.
+  Task<Status> checkpoint();
+
+  Env& env;
+  const ValueStoreOptions options;
+  const std::string directory;
+  Catalog catalog;
+  SegmentFiles files;
+  Syncer syncer;
+  Space space;
+  KeyLocks locks;
+  Books books;
+  Window writing;  // bytes of puts in flight
+  std::unique_ptr<Appender> appender;
+  std::unique_ptr<FileLock> lock;
+  std::uint64_t last_sequence = 0;
+  std::uint32_t index_number = 0;      // of the last checkpoint published; 0: none
+  std::uint64_t quarantine_bytes = 0;  // what the quarantine folder holds
+  std::uint64_t foreground = 0;        // operations of clients under way
+  std::uint64_t damages = 0, quarantined = 0, reclaimed_segments = 0, reclaimed_bytes = 0, checkpoints = 0;
+  Status broken;
+  bool stopping = false;
+  Event checkpoint_done;
+  bool checkpointing = false;
+};
+
+// --- reading records ---
+
+struct StoredValue {
+  RecordHeader header;
+  Buffer bytes;
+};
+// Value bytes [offset, offset + length) as far as they exist, verified. `damaged` when they are not what was written.
+Task<Result<StoredValue>> read_value(StoreCore& core, std::shared_ptr<Segment> segment, Id id, Location location,
+                                     std::uint64_t offset, std::uint64_t length);
+Task<Result<RecordHeader>> read_header(StoreCore& core, std::shared_ptr<Segment> segment, Id id, Location location);
+
+// --- quarantine ---
+
+// The value's copy at this place is damaged: its bytes are set aside, the index forgets it, and a record says so for
+// good. The caller holds the value's lock and has seen that the index still names this place.
+Task<void> quarantine(StoreCore& core, Id id, Location location, std::string what);
+// Reads it once more, since a read may go wrong without the disk being wrong; true when it was damaged and is in
+// quarantine now. Same conditions.
+Task<bool> quarantine_if_damaged(StoreCore& core, Id id, Location location);
+// The same for whoever does not hold the lock; nothing when the value has moved or gone meanwhile.
+Task<void> suspect(StoreCore& core, Id id, Location location);
+// No record can be read in these bytes of a segment. Values that the index knows to lie there are put in quarantine,
+// and the segment stays.
+Task<void> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset,
+                             std::uint64_t length);
+
+}  // namespace vortex::wal::values

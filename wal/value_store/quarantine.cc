@@ -1,0 +1,98 @@
+#include "base/log.h"
+#include "base/metrics.h"
+#include "wal/value_store/core.h"
+
+namespace vortex::wal::values {
+
+namespace {
+// Copies the record's bytes, as they are, to a file that says in its name what they were.
+Task<Status> set_aside(StoreCore& core, std::shared_ptr<Segment> segment, Id id, Location location) {
+  const std::uint64_t bytes = std::min(location.record_bytes(), segment->end - location.offset());
+  if (core.quarantine_bytes + bytes > core.options.quarantine_bytes_max)
+    co_return Error(Code::no_space, "the quarantine is full");
+  CO_RETURN_IF_ERROR(co_await core.space.refresh());
+  if (core.space.last().available < bytes + core.options.reserve_bytes / 2)
+    co_return Error(Code::no_space, "too little space for the quarantine");
+  CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core.files.open(segment));
+  ByteVector raw(static_cast<std::size_t>(bytes));
+  CO_ASSIGN_OR_RETURN(std::size_t got, co_await file->read_at(location.offset(), MutableBytes(raw)));
+  raw.resize(got);
+  const std::string folder = core.books.path("quarantine");
+  CO_RETURN_IF_ERROR(co_await core.env.disk().make_directories(folder));
+  std::string name = segment_name(segment->number) + "-" + std::to_string(location.offset()) + "-" + id.hex();
+  CO_RETURN_IF_ERROR(co_await replace_file(core.env.disk(), folder + "/" + name, std::move(raw)));
+  core.quarantine_bytes += bytes;
+  co_return Status();
+}
+}  // namespace
+
+Task<void> quarantine(StoreCore& core, Id id, Location location, std::string what) {
+  auto segment = core.catalog.at(location.ordinal());
+  // Nobody is served this copy while its bytes are saved.
+  core.catalog.forget(id);
+  Status kept = co_await set_aside(core, segment, id, location);
+  // Where the bytes could not be saved elsewhere they stay where they are.
+  if (!kept.ok()) segment->pinned = true;
+  Append note(core.env.loop());
+  note.header.kind = RecordKind::quarantine;
+  note.header.id = id;
+  // Whatever number the damaged copy had: no newer one exists while its lock is held.
+  note.header.number = core.last_number().packed();
+  note.header.old_segment = segment->number;
+  note.header.old_offset = static_cast<std::uint32_t>(location.offset() / kRecordAlignment);
+  auto header = co_await read_header(core, segment, id, location);
+  if (header.ok() && core.catalog.exists(header->old_segment)) note.header.length = header->old_segment;
+  // Without this record a restart finds the damaged one in its place, and then by its checksums again.
+  Status noted = co_await core.appender->append(note);
+  if (!noted.ok())
+    core.env.log().warn("values", "a quarantine could not be recorded", Field("value", id),
+                        Field("error", noted.error()));
+  ++core.quarantined;
+  Damage damage;
+  damage.id = id;
+  damage.segment = segment->number;
+  damage.offset = location.offset();
+  damage.length = location.record_bytes();
+  damage.what = std::move(what);
+  damage.kept = kept.ok();
+  core.report(damage);
+}
+
+Task<bool> quarantine_if_damaged(StoreCore& core, Id id, Location location) {
+  auto segment = core.catalog.at(location.ordinal());
+  auto again = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
+  if (!again.is(Code::damaged)) co_return false;
+  std::string what(again.error().message());
+  co_await quarantine(core, id, location, std::move(what));
+  co_return true;
+}
+
+Task<void> suspect(StoreCore& core, Id id, Location location) {
+  auto lock = co_await core.locks.acquire(id);
+  if (!lock.ok()) co_return;
+  Location now = core.catalog.find(id);
+  if (!now || !now.same_place(location)) co_return;
+  bool damaged = co_await quarantine_if_damaged(core, id, now);
+  (void)damaged;
+}
+
+Task<void> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset,
+                             std::uint64_t length) {
+  segment->pinned = true;
+  std::vector<std::pair<Id, Location>> inside;
+  core.catalog.index().for_each([&](const ValueIndex::Entry& entry) {
+    Location location = Location::from_bits(entry.location);
+    if (location.ordinal() == segment->ordinal && location.offset() >= offset && location.offset() < offset + length)
+      inside.emplace_back(entry.id, location);
+  });
+  for (auto& [id, location] : inside) co_await suspect(core, id, location);
+  if (!inside.empty()) co_return;
+  Damage damage;
+  damage.segment = segment->number;
+  damage.offset = offset;
+  damage.length = length;
+  damage.what = "no readable record";
+  core.report(damage);
+}
+
+}  // namespace vortex::wal::values

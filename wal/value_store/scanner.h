@@ -1,0 +1,62 @@
+// Reads a segment's records one after the other, and finds its way on where there is none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/disk.h"
+#include "wal/value_store/segment.h"
+
+namespace vortex::wal::values {
+
+// A file through a window: long reads for short questions.
+class WindowReader {
+ public:
+  WindowReader(File& file, std::uint64_t end, std::size_t window) : file_(file), end_(end), window_(window) {}
+  // At least `bytes` from `offset` (fewer at the end), and what else is at hand. Valid until the next call.
+  Task<Result<ByteView>> at(std::uint64_t offset, std::size_t bytes);
+  std::uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  File& file_;
+  std::uint64_t end_;
+  std::size_t window_;
+  ByteVector buffer_;
+  std::uint64_t begin_ = 0;
+  std::size_t held_ = 0;
+  std::uint64_t bytes_read_ = 0;
+};
+
+struct ScanItem {
+  std::uint64_t offset = 0, length = 0;
+  std::optional<RecordHeader> record;  // nothing: no readable record lies in these bytes
+  bool repaired = false;               // one bit of it was wrong
+  bool cut = false;                    // the file ends within it
+};
+
+class SegmentScanner {
+ public:
+  // `end`: where the file, or what is to be read of it, ends.
+  SegmentScanner(File& file, std::uint64_t seal, std::uint64_t begin, std::uint64_t end, std::size_t window = kWindow)
+      : reader_(file, end, window), seal_(seal), at_(begin), end_(end) {}
+
+  // False at the end. What lies between two records comes as one item without a record.
+  Task<Result<bool>> next(ScanItem& item);
+  // All bytes of the item that came last. Valid until the next call.
+  Task<Result<ByteView>> bytes(const ScanItem& item);
+  std::uint64_t position() const { return at_; }
+  std::uint64_t bytes_read() const { return reader_.bytes_read(); }
+
+  static constexpr std::size_t kWindow = 256 * kKiB;
+
+ private:
+  Task<Result<bool>> record_at(std::uint64_t offset, bool may_repair, ScanItem& item);
+  Task<Result<std::uint64_t>> search(std::uint64_t from);
+
+  WindowReader reader_;
+  std::uint64_t seal_;
+  std::uint64_t at_;
+  std::uint64_t end_;
+};
+
+}  // namespace vortex::wal::values
