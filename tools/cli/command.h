@@ -55,7 +55,7 @@ struct Command {
   std::function<Status(const Invocation&, Output&)> run;
 };
 
-// Flags that every command takes: --json, --help.
+// Flags that every command takes: which cluster to talk to, and how to print.
 const std::vector<Flag>& global_flags();
 
 // The whole program: finds the command, runs it, prints what it put out or why it failed. Returns the exit status by

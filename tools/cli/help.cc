@@ -29,8 +29,14 @@ std::string flag_table(const std::vector<Flag>& flags) {
 }  // namespace
 
 const std::vector<Flag>& global_flags() {
-  static const std::vector<Flag> flags = {{"--json", "", "one JSON object instead of text, errors included", 0},
-                                          {"--help", "", "what a command does and how", 'h'}};
+  static const std::vector<Flag> flags = {
+      {"--connect", "HOST:PORT,…", "nodes to ask; any will do, several in case one is down", 0},
+      {"--key", "FILE", "the access key", 0},
+      {"--transport", "tls|plain", "how to talk to them; tls", 0},
+      {"--config", "FILE", "a client.json with what the three flags above would say", 0},
+      {"--timeout", "SECONDS", "how long to try; 30", 0},
+      {"--json", "", "one JSON object instead of text, errors included", 0},
+      {"--help", "", "what a command does and how", 'h'}};
   return flags;
 }
 
@@ -39,7 +45,7 @@ std::string help_text(const std::vector<Command>& commands) {
   for (const Command& command : commands)
     if (std::find(groups.begin(), groups.end(), command.group) == groups.end()) groups.push_back(command.group);
 
-  std::string out = "usage: vortex [--json] COMMAND …\n";
+  std::string out = "usage: vortex [options] COMMAND …\n";
   for (const std::string& group : groups) {
     std::vector<std::pair<std::string, std::string>> lines;
     for (const Command& command : commands) {
@@ -48,7 +54,7 @@ std::string help_text(const std::vector<Command>& commands) {
     }
     out += "\n" + group + "\n" + columns(lines);
   }
-  return out + "\n'vortex help COMMAND' says more about each.\n";
+  return out + "\noptions\n" + flag_table(global_flags()) + "\n'vortex help COMMAND' says more about each.\n";
 }
 
 std::string help_text(const Command& command) {

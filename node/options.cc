@@ -1,0 +1,67 @@
+#include "node/options.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace vortex::node {
+
+namespace {
+
+Status check_zone(const std::string& zone) {
+  if (zone.size() > kZoneNameMax)
+    return Error(Code::bad_config, "it is longer than " + std::to_string(kZoneNameMax) + " bytes");
+  auto allowed = [](char c) { return c > ' ' && c < 127; };
+  if (!std::ranges::all_of(zone, allowed)) return Error(Code::bad_config, "it has a space or a control character");
+  return Status();
+}
+
+Error wrong(const std::string& name, const std::string& why) {
+  return Error(Code::bad_config, "setting \"" + name + "\": " + why);
+}
+
+}  // namespace
+
+NodeOptions::NodeOptions() {
+  listen.host = "0.0.0.0";
+  listen.port = kDefaultPort;
+}
+
+void declare(Settings& settings, NodeOptions& options) {
+  settings.text("data", options.data, "directory of everything this node keeps");
+  settings.text("meta-dir", options.meta_dir, "directory of the metadata, where it is on another disk");
+  settings.flag("create", options.create, "begin a new cluster with this node");
+  settings.text("join", options.join, "join a cluster: a token, or a file that holds one");
+  settings.address("listen", options.listen, "where to accept connections");
+  settings.address("advertise", options.advertise, "where others reach this node, if not at --listen");
+  settings.choice("topology", options.topology, {{"all-to-all", Topology::all_to_all}, {"ring", Topology::ring}},
+                  "who talks to whom unasked");
+  settings.choice("transport", options.transport, {{"tls", net::Transport::tls}, {"plain", net::Transport::plain}},
+                  "plain only where all is trusted");
+  settings.text("zone", options.zone, "what fails together: a rack, a room; copies go to different zones", &check_zone);
+  settings.size("capacity", options.capacity, 0, std::uint64_t(1) << 60, "bytes for chunks; 0: what the disk holds");
+  settings.number("partitions", options.partitions, 1, kPartitionsMax,
+                  "of the metadata; a power of two; with --create");
+  settings.number("replicas", options.replicas, 1, kReplicasMax, "copies of everything, odd; with --create");
+  settings.number("min-replicas", options.min_replicas, 1, kReplicasMax,
+                  "durable copies before a store is acknowledged");
+  settings.size("inline-max", options.inline_max, 0, kInlineMax, "files up to this size live with their name");
+  settings.duration("heartbeat", options.heartbeat, milliseconds(20), seconds(10), "time between two heartbeats");
+  settings.duration("evict-after", options.evict_after, seconds(1), std::chrono::hours(24 * 30),
+                    "a node dead for so long is no place for data any more");
+  settings.duration("reclaim-grace", options.reclaim_grace, Duration(0), std::chrono::hours(24 * 30),
+                    "how long chunks that nobody refers to are kept");
+}
+
+Status validate(const NodeOptions& options) {
+  if (options.data.empty()) return wrong("data", "a directory is needed");
+  if (options.create && !options.join.empty()) return wrong("join", "a node creates a cluster or joins one, not both");
+  if (!std::has_single_bit(options.partitions)) return wrong("partitions", "it is not a power of two");
+  if (options.replicas % 2 == 0) return wrong("replicas", "groups that vote have an odd number of members");
+  if (options.min_replicas > options.replicas) return wrong("min-replicas", "it is above \"replicas\"");
+  if (options.evict_after < 10 * options.heartbeat)
+    return wrong("evict-after", "it is shorter than ten heartbeats, so that a hiccup would be an eviction");
+  if (!options.advertise.host.empty() && options.advertise.port == 0) return wrong("advertise", "its port is 0");
+  return Status();
+}
+
+}  // namespace vortex::node

@@ -1,0 +1,57 @@
+// What a node is told when it starts. The same names stand on the command line of vortex-node and in its configuration
+// file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/limits.h"
+#include "base/network.h"
+#include "base/settings.h"
+#include "base/time.h"
+#include "net/secure_handshaker.h"
+
+namespace vortex::node {
+
+// Who talks to whom unasked.
+enum class Topology : std::uint8_t { all_to_all, ring };
+
+struct NodeOptions {
+  std::string data;      // directory; made if it is not there
+  std::string meta_dir;  // empty: in `data`
+
+  // At most one of these, and only at the first start. `join` is a token, or the name of a file that holds one.
+  bool create = false;
+  std::string join;
+
+  Address listen;     // 0.0.0.0:7400
+  Address advertise;  // what others are told; empty: what `listen` resolves to
+  Topology topology = Topology::all_to_all;
+  net::Transport transport = net::Transport::tls;
+  std::string zone;
+  std::uint64_t capacity = 0;  // bytes of chunks; 0: what the disk holds
+
+  // Of the cluster, with `create`.
+  std::uint32_t partitions = 256;
+  std::uint32_t replicas = 3;
+
+  std::uint32_t min_replicas = 2;
+  std::uint64_t inline_max = kInlineMax;
+  Duration heartbeat = milliseconds(300);
+  Duration evict_after = std::chrono::minutes(10);
+  Duration reclaim_grace = std::chrono::hours(1);
+
+  NodeOptions();
+};
+
+inline constexpr std::uint16_t kDefaultPort = 7400;
+inline constexpr std::uint32_t kPartitionsMax = 65536;
+inline constexpr std::uint32_t kReplicasMax = 7;
+inline constexpr std::size_t kZoneNameMax = 64;
+
+// Declares them all; `options` outlives `settings`.
+void declare(Settings& settings, NodeOptions& options);
+// What one setting alone cannot tell. Errors are bad_config and name the setting.
+Status validate(const NodeOptions& options);
+
+}  // namespace vortex::node
