@@ -48,6 +48,16 @@ Result<T> read_record(const dht::Record& record) {
   return value;
 }
 
+JoinTokenInfo info_of(const std::string& id, const TokenRecord& record) {
+  JoinTokenInfo info;
+  info.id = id;
+  info.created_ns = record.created_ns;
+  info.expires_ns = record.expires_ns;
+  info.uses_left = record.uses_left;
+  info.redeemed_by = record.redeemed_by;
+  return info;
+}
+
 Status check_rules(const std::vector<AccessRule>& rules, const std::string& label) {
   if (rules.empty()) return Error(Code::invalid_argument, "a key without a rule permits nothing");
   if (rules.size() > kAccessRulesMax)
@@ -110,21 +120,15 @@ Task<Status> AccessBook::revoke(dht::Key key, Duration timeout) {
   co_return Status();
 }
 
-Task<Status> AccessBook::add_key(net::Secret secret, std::vector<AccessRule> rules, std::string label,
-                                 Duration timeout) {
+Task<Result<net::Secret>> AccessBook::create_key(std::vector<AccessRule> rules, std::string label, Duration timeout) {
   CO_RETURN_IF_ERROR(check_rules(rules, label));
   KeyRecord record;
-  record.secret = secret;
+  record.secret = net::Secret::random(env_.random());
   record.label = std::move(label);
   record.rules = std::move(rules);
   record.created_ns = wall_now();
-  co_return co_await add(access_key_key(AccessKeyText::id_of(secret)), encode(record), timeout);
-}
-
-Task<Result<net::Secret>> AccessBook::create_key(std::vector<AccessRule> rules, std::string label, Duration timeout) {
-  net::Secret secret = net::Secret::random(env_.random());
-  CO_RETURN_IF_ERROR(co_await add_key(secret, std::move(rules), std::move(label), timeout));
-  co_return secret;
+  CO_RETURN_IF_ERROR(co_await add(access_key_key(AccessKeyText::id_of(record.secret)), encode(record), timeout));
+  co_return record.secret;
 }
 
 Task<Result<std::vector<AccessKeyInfo>>> AccessBook::keys(Duration timeout) {
@@ -155,22 +159,16 @@ Task<Result<net::AccessKey>> AccessBook::find_key(std::string id, Duration timeo
   co_return key;
 }
 
-Task<Status> AccessBook::add_token(net::Secret secret, TokenTerms terms, Duration timeout) {
+Task<Result<JoinTokenInfo>> AccessBook::add_token(net::Secret secret, TokenTerms terms, Duration timeout) {
   CO_RETURN_IF_ERROR(check_terms(terms));
   TokenRecord record;
   record.secret = secret;
   record.created_ns = wall_now();
   record.expires_ns = record.created_ns + terms.life.count();
   record.uses_left = terms.uses;
-  co_return co_await add(join_token_key(net::JoinToken::id_of(secret)), encode(record), timeout);
-}
-
-Task<Result<AccessBook::NewToken>> AccessBook::create_token(TokenTerms terms, Duration timeout) {
-  NewToken token;
-  token.secret = net::Secret::random(env_.random());
-  token.expires_ns = wall_now() + terms.life.count();
-  CO_RETURN_IF_ERROR(co_await add_token(token.secret, terms, timeout));
-  co_return token;
+  std::string id = net::JoinToken::id_of(secret);
+  CO_RETURN_IF_ERROR(co_await add(join_token_key(id), encode(record), timeout));
+  co_return info_of(id, record);
 }
 
 Task<Result<std::vector<JoinTokenInfo>>> AccessBook::tokens(Duration timeout) {
@@ -178,12 +176,7 @@ Task<Result<std::vector<JoinTokenInfo>>> AccessBook::tokens(Duration timeout) {
   std::vector<JoinTokenInfo> tokens;
   for (const dht::Record& each : records) {
     CO_ASSIGN_OR_RETURN(TokenRecord record, read_record<TokenRecord>(each));
-    JoinTokenInfo& info = tokens.emplace_back();
-    info.id = as_text(each.key.name);
-    info.created_ns = record.created_ns;
-    info.expires_ns = record.expires_ns;
-    info.uses_left = record.uses_left;
-    info.redeemed_by = std::move(record.redeemed_by);
+    tokens.push_back(info_of(std::string(as_text(each.key.name)), record));
   }
   co_return tokens;
 }

@@ -46,18 +46,12 @@ class AccessBook {
 
   // The secret is made here, and given away here only.
   Task<Result<net::Secret>> create_key(std::vector<AccessRule> rules, std::string label, Duration timeout);
-  // One whose secret is known already: a cluster's first. `exists` when it is there.
-  Task<Status> add_key(net::Secret secret, std::vector<AccessRule> rules, std::string label, Duration timeout);
   Task<Result<std::vector<AccessKeyInfo>>> keys(Duration timeout);
   Task<Status> revoke_key(std::string id, Duration timeout);
   Task<Result<net::AccessKey>> find_key(std::string id, Duration timeout);
 
-  struct NewToken {
-    net::Secret secret;
-    std::int64_t expires_ns = 0;
-  };
-  Task<Result<NewToken>> create_token(TokenTerms terms, Duration timeout);
-  Task<Status> add_token(net::Secret secret, TokenTerms terms, Duration timeout);
+  // `exists` when there is one with this secret.
+  Task<Result<JoinTokenInfo>> add_token(net::Secret secret, TokenTerms terms, Duration timeout);
   Task<Result<std::vector<JoinTokenInfo>>> tokens(Duration timeout);
   Task<Status> revoke_token(std::string id, Duration timeout);
   Task<Result<net::Secret>> find_token(std::string id, Duration timeout);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "base/real/descriptor_log_sink.h"
+#include "base/real/log_sink.h"
 #include "node/options.h"
 
 namespace vortex {

@@ -1,0 +1,112 @@
+#include "node/metadata.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/random.h"
+
+namespace vortex::node {
+
+namespace {
+// Nodes that are asked where partitions are, when that is not known.
+constexpr std::size_t kAnybodyMax = 8;
+}  // namespace
+
+Metadata::Metadata(Env& env, dht::Membership& membership)
+    : env_(env),
+      membership_(membership),
+      machines_(env),
+      port_(
+          env, membership.peers(), table_, [this](const NodeId& id) { return address_of(id); },
+          [this] { return anybody(); }),
+      client_(env, port_) {}
+
+Metadata::~Metadata() = default;
+
+std::optional<Address> Metadata::address_of(const NodeId& id) const {
+  auto member = membership_.directory().find(id);
+  if (!member) return std::nullopt;
+  return member->address;
+}
+
+std::vector<net::Target> Metadata::anybody() const {
+  std::vector<net::Target> targets;
+  for (const dht::Member& member :
+       dht::sample_alive(membership_.directory(), membership_.id(), kAnybodyMax, env_.random()))
+    targets.emplace_back(member.id, member.address);
+  return targets;
+}
+
+Task<Result<std::unique_ptr<Metadata>>> Metadata::open(Env& env, net::Dispatcher& dispatcher,
+                                                       dht::Membership& membership, std::string directory) {
+  auto metadata = std::unique_ptr<Metadata>(new Metadata(env, membership));
+  Metadata* self = metadata.get();
+  auto address_of = [self](const NodeId& id) { return self->address_of(id); };
+  dht::groups::HostOptions options;
+  options.self = membership.id();
+  options.boot_epoch = membership.boot_epoch();
+  options.directory = std::move(directory);
+  CO_ASSIGN_OR_RETURN(metadata->host_, co_await dht::groups::Host::open(env, options, metadata->machines_,
+                                                                        membership.heartbeats().for_groups(),
+                                                                        dispatcher, membership.peers(), address_of));
+  metadata->server_ =
+      std::make_unique<dht::RecordsServer>(env, *metadata->host_, metadata->machines_, metadata->table_, address_of);
+  metadata->server_->serve_records(dispatcher);
+  metadata->port_.set_local(membership.id(), metadata->server_.get());
+  co_return metadata;
+}
+
+Task<Status> Metadata::create(std::uint32_t partitions) {
+  // A first start that was cut short may have made some of them.
+  std::vector<dht::groups::GroupId> there = host_->groups(), missing;
+  for (dht::groups::GroupId group = 0; group < partitions; ++group)
+    if (std::ranges::find(there, group) == there.end()) missing.push_back(group);
+  if (missing.empty()) co_return Status();
+  co_return co_await host_->create(std::move(missing));
+}
+
+void Metadata::start() {
+  const net::ClusterSettings& settings = membership_.settings();
+  table_.set_partitions(settings.partitions);
+  neighbours_ = std::make_unique<Neighbours>(membership_.directory(), settings.partitions);
+  dht::groups::ManagerOptions options;
+  options.replicas = settings.replicas;
+  manager_ = std::make_unique<dht::groups::Manager>(env_, *host_, *neighbours_, options);
+  membership_.heartbeats().set_passengers(host_.get());
+  membership_.heartbeats().on_doubt([this](const NodeId& node) { host_->look_again(node); });
+  host_->start(this);
+  tell_partners();
+  manager_->start();
+}
+
+Task<void> Metadata::stop(Duration patience) {
+  if (manager_) co_await manager_->stop();
+  co_await client_.stop();
+  co_await host_->hand_over(patience);
+  membership_.heartbeats().on_doubt(nullptr);
+  membership_.heartbeats().set_passengers(nullptr);
+  co_await host_->stop();
+}
+
+void Metadata::leadership(dht::groups::GroupId group, bool, dht::raft::Term) { changed(group); }
+
+void Metadata::changed(dht::groups::GroupId group) {
+  (void)server_->place_of(group);
+  tell_partners();
+}
+
+void Metadata::left(dht::groups::GroupId) { tell_partners(); }
+
+void Metadata::tell_partners() {
+  std::set<NodeId> partners;
+  for (dht::groups::GroupId group : host_->groups()) {
+    auto view = host_->view(group);
+    if (!view) continue;
+    for (const dht::raft::Replica& replica : view->configuration.members()) partners.insert(replica.node);
+  }
+  partners.erase(membership_.id());
+  membership_.heartbeats().set_partners(std::vector<NodeId>(partners.begin(), partners.end()));
+}
+
+}  // namespace vortex::node

@@ -1,0 +1,61 @@
+// A node's share of the cluster's records, and the way to all of them: the Raft groups on its disk, the server for
+// others, the client for itself, and the manager that keeps groups where they belong.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "dht/groups/host.h"
+#include "dht/groups/manager.h"
+#include "dht/joining/membership.h"
+#include "dht/partition/machine.h"
+#include "dht/records_client/records_client.h"
+#include "dht/records_client/records_server.h"
+#include "dht/records_client/remote_port.h"
+#include "node/neighbours.h"
+
+namespace vortex::node {
+
+class Metadata final : private dht::groups::GroupListener {
+ public:
+  // Reads what is on disk and registers its messages. The membership outlives it.
+  static Task<Result<std::unique_ptr<Metadata>>> open(Env& env, net::Dispatcher& dispatcher,
+                                                      dht::Membership& membership, std::string directory);
+  ~Metadata() override;
+
+  // The groups of a new cluster, all on this node; nothing for those that are there.
+  Task<Status> create(std::uint32_t partitions);
+  // The membership has begun, and its settings say how many partitions and replicas there are.
+  void start();
+  // Hands leaderships over, then ends.
+  Task<void> stop(Duration patience);
+
+  dht::Records& records() { return client_; }
+  dht::groups::Host& host() { return *host_; }
+  dht::PartitionTable& table() { return table_; }
+  dht::RecordsServer& server() { return *server_; }
+  const dht::groups::Manager* manager() const { return manager_.get(); }
+
+ private:
+  Metadata(Env& env, dht::Membership& membership);
+  std::optional<Address> address_of(const NodeId& id) const;
+  std::vector<net::Target> anybody() const;
+  void leadership(dht::groups::GroupId group, bool leads, dht::raft::Term term) override;
+  void changed(dht::groups::GroupId group) override;
+  void left(dht::groups::GroupId group) override;
+  // Partners are those with whom groups are shared: leases need their heartbeats.
+  void tell_partners();
+
+  Env& env_;
+  dht::Membership& membership_;
+  dht::PartitionMachines machines_;
+  std::unique_ptr<dht::groups::Host> host_;
+  dht::PartitionTable table_;
+  std::unique_ptr<dht::RecordsServer> server_;
+  dht::RemotePort port_;
+  dht::RecordsClient client_;
+  std::unique_ptr<Neighbours> neighbours_;
+  std::unique_ptr<dht::groups::Manager> manager_;
+};
+
+}  // namespace vortex::node
