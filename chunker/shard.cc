@@ -118,6 +118,7 @@ Status check_shard(const ShardHead& head, ByteView data) {
 
 Result<ShardRead> ShardRead::plan(CodePolicy code, std::size_t stored_size, std::size_t offset, std::size_t length,
                                   ShardSet available) {
+  CHECK(code.coded() && validate(code).ok());
   CHECK(offset <= stored_size && length <= stored_size - offset);
   ShardRead read(code, stored_size, offset, length);
   if (length == 0) return read;

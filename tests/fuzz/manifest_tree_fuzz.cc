@@ -33,6 +33,9 @@ class Orders {
   ByteView rest_;
 };
 
+// Roots alone, one level of nodes, two of them.
+constexpr std::array<std::uint64_t, 4> kExtents{64, 256, 1000, 4000};
+
 class Nodes final : public NodeSource {
  public:
   Task<Result<ByteVector>> load(ChunkId id) override {
@@ -148,7 +151,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Orders orders(ByteView(data, size));
   Nodes nodes;
   ManifestBuilder builder;
-  std::vector<Extent> extents = any_extents(orders, orders.below(3000));
+  std::vector<Extent> extents = any_extents(orders, orders.below(kExtents[orders.below(kExtents.size())]));
   for (const Extent& extent : extents) builder.add(extent);
   Manifest manifest = builder.finish();
   nodes.keep(builder.take_nodes());
