@@ -9,6 +9,7 @@ namespace vortex::dht {
 namespace {
 
 constexpr std::size_t kMetMax = 4096;
+constexpr Duration kCleanersLook = milliseconds(5);
 
 Error too_late(const Operations::Attempts& attempts, const Error& last) {
   Code code = attempts.unknown ? Code::outcome_unknown : Code::timed_out;
@@ -230,12 +231,19 @@ Task<void> Operations::close(PartitionNumber partition, std::shared_ptr<Session>
 
 Task<void> Operations::stop(Duration patience) {
   const Instant deadline = env_.now() + patience;
+  // What is being cleaned up holds sessions open.
+  bool cancelled = false;
+  while (cleaners_.size() > 0 && env_.now() < deadline && !cancelled) {
+    Status slept = co_await sleep_for(env_, kCleanersLook);
+    cancelled = !slept.ok();
+  }
+  co_await cleaners_.stop();
   TaskGroup closing(env_.loop());
   for (auto& [partition, session] : sessions_)
     if (session->id != 0 && session->outstanding.empty()) closing.spawn(close(partition, session, deadline));
   sessions_.clear();
+  if (cancelled) closing.cancel();
   co_await closing.join();
-  co_await cleaners_.stop();
 }
 
 }  // namespace vortex::dht

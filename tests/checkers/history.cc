@@ -12,7 +12,8 @@ ByteVector History::value(std::uint64_t number, std::uint64_t salt, std::size_t 
   ByteVector value(std::max<std::size_t>(size, 2 * sizeof(std::uint64_t)));
   store_le(value.data(), number);
   store_le(value.data() + sizeof(std::uint64_t), salt);
-  for (std::size_t i = 2 * sizeof(std::uint64_t); i < value.size(); ++i) value[i] = static_cast<std::uint8_t>(number + i);
+  for (std::size_t i = 2 * sizeof(std::uint64_t); i < value.size(); ++i)
+    value[i] = static_cast<std::uint8_t>(number + i);
   return value;
 }
 

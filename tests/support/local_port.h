@@ -41,8 +41,8 @@ class LocalPort final : public PartitionPort {
   std::uint32_t partitions() const override { return network_.partitions().count(); }
   Task<Status> find_partitions(Instant) override { co_return Status(); }
   Task<Result<GetAnswer>> get(PartitionNumber partition, Key key, Instant deadline) override;
-  Task<Result<ScanAnswer>> scan(PartitionNumber partition, Id place, ByteVector from, ByteVector end,
-                                ScanLimits limits, Instant deadline) override;
+  Task<Result<ScanAnswer>> scan(PartitionNumber partition, Id place, ByteVector from, ByteVector end, ScanLimits limits,
+                                Instant deadline) override;
   Task<Result<Outcome>> apply(PartitionNumber partition, Command command, Instant deadline) override;
   Task<Result<TransactionState>> state_of(TransactionId transaction, Instant deadline) override;
 
