@@ -1,17 +1,19 @@
 #include "chunker/extent.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
-#include "base/endian.h"
 
 namespace vortex::chunker {
 namespace {
 
-// Offsets in a record. A hole keeps the high half of its length where an extent has `skip`.
-constexpr std::size_t kLengthAt = 32, kSkipAt = 36, kStoredAt = 40, kFormAt = 44, kDataAt = 45, kParityAt = 46,
-                      kZeroAt = 47;
+// An extent's numbers have 24 bits each; a hole has its length instead of them. One byte stays free.
+constexpr std::size_t kLengthAt = 32, kSkipAt = 35, kStoredAt = 38, kFormAt = 41, kDataAt = 42, kParityAt = 43,
+                      kZeroAt = 44, kWidth = 3;
+constexpr std::size_t kHoleWidth = 8, kHoleZerosAt = kLengthAt + kHoleWidth;
 static_assert(kZeroAt + 1 == kRecordSize);
+static_assert(kChunkSizeMax + kHeaderSize + kSealTagSize < std::size_t(1) << 8 * kWidth);
 constexpr std::uint8_t kCompressedBit = 1, kSealedBit = 2;
 
 Error damaged(const char* why) { return Error(Code::damaged, std::string("extent: ") + why); }
@@ -43,15 +45,28 @@ Extent Extent::part(std::uint64_t from, std::uint64_t count) const {
   return extent;
 }
 
+std::uint64_t record_number(const Record& record, std::size_t at, std::size_t width) {
+  CHECK(width <= sizeof(std::uint64_t) && at + width <= record.size());
+  std::uint64_t number = 0;
+  std::memcpy(&number, record.data() + at, width);
+  return number;
+}
+
+void put_record_number(Record& record, std::size_t at, std::size_t width, std::uint64_t number) {
+  CHECK(width <= sizeof number && at + width <= record.size());
+  CHECK(width == sizeof number || number >> 8 * width == 0);
+  std::memcpy(record.data() + at, &number, width);
+}
+
 Record encode_extent(const Extent& extent) {
   Record record{};
   std::copy(extent.chunk.bytes.begin(), extent.chunk.bytes.end(), record.begin());
-  store_le(record.data() + kLengthAt, static_cast<std::uint32_t>(extent.length));
   if (extent.is_hole()) {
-    store_le(record.data() + kSkipAt, static_cast<std::uint32_t>(extent.length >> 32));
+    put_record_number(record, kLengthAt, kHoleWidth, extent.length);
   } else {
-    store_le(record.data() + kSkipAt, extent.skip);
-    store_le(record.data() + kStoredAt, extent.stored_size);
+    put_record_number(record, kLengthAt, kWidth, extent.length);
+    put_record_number(record, kSkipAt, kWidth, extent.skip);
+    put_record_number(record, kStoredAt, kWidth, extent.stored_size);
     record[kFormAt] =
         static_cast<std::uint8_t>((extent.compressed ? kCompressedBit : 0) | (extent.sealed ? kSealedBit : 0));
     record[kDataAt] = extent.code.data;
@@ -64,21 +79,21 @@ Record encode_extent(const Extent& extent) {
 Result<Extent> decode_extent(const Record& record) {
   Extent extent;
   std::copy_n(record.begin(), Id::kSize, extent.chunk.bytes.begin());
-  extent.length = load_le<std::uint32_t>(record.data() + kLengthAt);
-  auto second = load_le<std::uint32_t>(record.data() + kSkipAt);
-  extent.stored_size = load_le<std::uint32_t>(record.data() + kStoredAt);
-  std::uint8_t form = record[kFormAt];
+  if (extent.is_hole()) {
+    extent.length = record_number(record, kLengthAt, kHoleWidth);
+    if (std::any_of(record.begin() + kHoleZerosAt, record.end(), [](std::uint8_t byte) { return byte != 0; }))
+      return damaged("a hole with content");
+    if (extent.length == 0 || extent.length > kFileSizeMax) return damaged("impossible length");
+    return extent;
+  }
+  extent.length = record_number(record, kLengthAt, kWidth);
+  extent.skip = static_cast<std::uint32_t>(record_number(record, kSkipAt, kWidth));
+  extent.stored_size = static_cast<std::uint32_t>(record_number(record, kStoredAt, kWidth));
+  const std::uint8_t form = record[kFormAt];
   extent.compressed = (form & kCompressedBit) != 0;
   extent.sealed = (form & kSealedBit) != 0;
   extent.code = CodePolicy{record[kDataAt], record[kParityAt]};
   if (record[kZeroAt] != 0 || form > (kCompressedBit | kSealedBit)) return damaged("reserved bits are not zero");
-  if (extent.is_hole()) {
-    extent.length |= std::uint64_t(second) << 32;
-    if (extent.stored_size != 0 || form != 0 || extent.code != CodePolicy()) return damaged("a hole with content");
-    if (extent.length == 0 || extent.length > kFileSizeMax) return damaged("impossible length");
-    return extent;
-  }
-  extent.skip = second;
   if (extent.length == 0 || extent.length > kChunkSizeMax || extent.skip > kChunkSizeMax - extent.length)
     return damaged("impossible length");
   std::size_t overhead = kHeaderSize + (extent.sealed ? kSealTagSize : 0);

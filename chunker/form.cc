@@ -26,6 +26,11 @@ struct Layout {
   VORTEX_FIELDS(magic, version, compression, sealing, zero, plain_size, packed_size, ticket, packed_sum)
 };
 
+std::string describe(const StoredForm& form) {
+  return std::string(form.sealed ? "sealed" : "unsealed") + (form.compressed ? ", compressed, of " : ", raw, of ") +
+         std::to_string(form.size) + " bytes";
+}
+
 Error damaged(std::string_view why) { return Error(Code::damaged, "chunk header: " + std::string(why)); }
 
 const char* impossible(const ChunkHeader& header) {
@@ -79,11 +84,13 @@ Result<ChunkHeader> decode_header(ByteView stored) {
   return header;
 }
 
-Result<ChunkHeader> decode_whole(ByteView stored) {
+Result<ChunkHeader> decode_whole(ByteView stored, const StoredForm& expected) {
   ASSIGN_OR_RETURN(ChunkHeader header, decode_header(stored));
   if (stored.size() != header.stored_size())
     return Error(Code::damaged, "chunk has " + std::to_string(stored.size()) + " bytes instead of " +
                                     std::to_string(header.stored_size()));
+  if (header.form() != expected)
+    return Error(Code::damaged, "chunk is " + describe(header.form()) + " where " + describe(expected) + " is named");
   return header;
 }
 

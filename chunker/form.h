@@ -25,6 +25,15 @@ struct SealTicket {
   VORTEX_FIELDS(salt, number)
 };
 
+// What whoever names a chunk knows of its stored form. Raw and sealed chunks are both named by a SHA-256, of different
+// things: without this the sealed bytes of one chunk could pass as the content of another, or unsealed ones for sealed.
+struct StoredForm {
+  std::uint32_t size = 0;  // of the whole stored form
+  bool compressed = false;
+  bool sealed = false;
+  bool operator==(const StoredForm&) const = default;
+};
+
 struct ChunkHeader {
   static constexpr std::uint32_t kMagic = 0x31435856;  // "VXC1"
   static constexpr std::uint8_t kVersion = 1;
@@ -41,6 +50,9 @@ struct ChunkHeader {
   // The content stands as it is at kHeaderSize, so that a range of it can be read alone.
   bool plain() const { return compression == Compression::none && !sealed(); }
   std::size_t stored_size() const { return kHeaderSize + packed_size + (sealed() ? kSealTagSize : 0); }
+  StoredForm form() const {
+    return {static_cast<std::uint32_t>(stored_size()), compression != Compression::none, sealed()};
+  }
   bool operator==(const ChunkHeader&) const = default;
 };
 
@@ -48,7 +60,8 @@ struct ChunkHeader {
 void encode_header(const ChunkHeader& header, MutableBytes out);
 // `damaged` or `unsupported_version`. Looks at the first kHeaderSize bytes.
 Result<ChunkHeader> decode_header(ByteView stored);
-// The same for a whole stored form, whose size must be the one that the header says.
-Result<ChunkHeader> decode_whole(ByteView stored);
+// The same for a whole stored form. `damaged`, too, when its size is not the one that its header says, or when it is
+// another form than the expected one, though it may be a sound one of the same chunk.
+Result<ChunkHeader> decode_whole(ByteView stored, const StoredForm& expected);
 
 }  // namespace vortex::chunker

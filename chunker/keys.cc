@@ -12,9 +12,13 @@
 namespace vortex::chunker {
 namespace {
 
+// What a new key costs. Less is not accepted either: who could write an origin could make the next wrapping weak.
 constexpr std::uint8_t kScryptLogN = 15, kScryptR = 8, kScryptP = 1;
+// What an origin may ask for: 8 times the memory, 32 times the time of a new key.
+constexpr std::uint8_t kScryptLogNMax = 17, kScryptRMax = 16, kScryptPMax = 4;
 // scrypt needs 128 × N × r bytes and a little.
-constexpr std::uint64_t kScryptMemoryMax = std::uint64_t(64) << 20;
+constexpr std::uint64_t kScryptMemoryMax =
+    (std::uint64_t(128) << kScryptLogNMax) * kScryptRMax + (std::uint64_t(1) << 20);
 constexpr std::string_view kWrapLabel = "vortex wrap 1";
 
 ByteVector bound_bytes(const WrappedKey& wrapped) {
@@ -54,10 +58,11 @@ Result<UserKey> UserKey::from_passphrase(std::string_view passphrase, const KeyO
   if (passphrase.empty()) return Error(Code::invalid_argument, "the passphrase is empty");
   if (origin.source != KeySource::passphrase)
     return Error(Code::permission_denied, "this was sealed with a key file, not with a passphrase");
+  if (origin.scrypt_log_n < kScryptLogN || origin.scrypt_r < kScryptR || origin.scrypt_p < kScryptP)
+    return Error(Code::unsupported, "the passphrase was stretched too little to be safe");
   // The origin comes from elsewhere: it must not make us work for hours or use up the memory.
-  if (origin.scrypt_log_n < 1 || origin.scrypt_log_n > kScryptLogN || origin.scrypt_r < 1 ||
-      origin.scrypt_r > kScryptR || origin.scrypt_p < 1 || origin.scrypt_p > kScryptP)
-    return Error(Code::unsupported, "the passphrase was stretched at a cost that this version does not know");
+  if (origin.scrypt_log_n > kScryptLogNMax || origin.scrypt_r > kScryptRMax || origin.scrypt_p > kScryptPMax)
+    return Error(Code::unsupported, "the passphrase was stretched at a cost that this version refuses");
   std::array<std::uint8_t, SecretKey::kSize> bytes{};
   int done = EVP_PBE_scrypt(passphrase.data(), passphrase.size(), origin.salt.data(), origin.salt.size(),
                             std::uint64_t(1) << origin.scrypt_log_n, origin.scrypt_r, origin.scrypt_p, kScryptMemoryMax,

@@ -51,7 +51,8 @@ class UserKey {
  public:
   // A new salt: for wrapping. The passphrase must not be empty.
   static Result<UserKey> from_passphrase(std::string_view passphrase, Random& random);
-  // The key that `origin` was made with: for unwrapping. Refuses costs above what this version uses.
+  // The key that `origin` was made with: for unwrapping. `unsupported` for costs below
+  // those of a new key and far above them.
   static Result<UserKey> from_passphrase(std::string_view passphrase, const KeyOrigin& origin);
   // 32 raw bytes, or 64 hexadecimal digits and perhaps a line feed.
   static Result<UserKey> from_key_file(ByteView content);

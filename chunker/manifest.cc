@@ -11,7 +11,10 @@ namespace {
 constexpr std::uint32_t kNodeMagic = 0x314D5856;  // "VXM1"
 constexpr std::uint8_t kNodeVersion = 1;
 constexpr std::string_view kProofLabel = "vortex manifest 1";
-constexpr std::size_t kReferenceLengthAt = 32, kReferenceExtentsAt = 40;
+// 64 bits of length, 40 of extents.
+constexpr std::size_t kLengthAt = 32, kLengthWidth = 8, kExtentsAt = 40, kExtentsWidth = 5;
+static_assert(kExtentsAt + kExtentsWidth == kRecordSize);
+static_assert(kExtentsMax >> 8 * kExtentsWidth == 0);
 
 struct NodeHeader {
   std::uint32_t magic = kNodeMagic;
@@ -42,22 +45,6 @@ std::array<std::uint8_t, 32> proof_of(const Manifest& manifest, const SecretKey&
   return hmac_sha256(file_key.derive(kProofLabel, ByteView()).bytes(), hash_of(manifest).bytes).bytes;
 }
 
-// The sum of the lengths, when every record is valid.
-Result<std::uint64_t> total_length(std::uint8_t level, const std::vector<Record>& records) {
-  std::uint64_t total = 0;
-  for (const Record& record : records) {
-    if (level == 0) {
-      ASSIGN_OR_RETURN(Extent extent, decode_extent(record));
-      total += extent.length;
-    } else {
-      ASSIGN_OR_RETURN(NodeReference reference, decode_reference(record));
-      total += reference.length;
-    }
-    if (total > kFileSizeMax) return damaged("too long");
-  }
-  return total;
-}
-
 }  // namespace
 
 Status validate(const Manifest& manifest) {
@@ -66,8 +53,8 @@ Status validate(const Manifest& manifest) {
   if (manifest.level > kManifestLevelMax) return damaged("too many levels");
   if (manifest.records.size() > kRootRecordsMax) return damaged("too many records in its root");
   if (manifest.level > 0 && manifest.records.empty()) return damaged("levels over nothing");
-  ASSIGN_OR_RETURN(std::uint64_t total, total_length(manifest.level, manifest.records));
-  if (total != manifest.size) return damaged("the extents do not add up to the size");
+  ASSIGN_OR_RETURN(RecordTotals total, add_up(manifest.level, manifest.records));
+  if (total.length != manifest.size) return damaged("the extents do not add up to the size");
   if (manifest.etag != etag_from(hash_of(manifest))) return damaged("it does not fit its ETag");
   return {};
 }
@@ -97,8 +84,8 @@ Status rotate_seal(Manifest& manifest, const UserKey& from, const UserKey& to, R
 Record encode_reference(const NodeReference& reference) {
   Record record{};
   std::copy(reference.node.bytes.begin(), reference.node.bytes.end(), record.begin());
-  store_le(record.data() + kReferenceLengthAt, reference.length);
-  store_le(record.data() + kReferenceExtentsAt, reference.extents);
+  put_record_number(record, kLengthAt, kLengthWidth, reference.length);
+  put_record_number(record, kExtentsAt, kExtentsWidth, reference.extents);
   CHECK(decode_reference(record).ok());
   return record;
 }
@@ -106,8 +93,8 @@ Record encode_reference(const NodeReference& reference) {
 Result<NodeReference> decode_reference(const Record& record) {
   NodeReference reference;
   std::copy_n(record.begin(), Id::kSize, reference.node.bytes.begin());
-  reference.length = load_le<std::uint64_t>(record.data() + kReferenceLengthAt);
-  reference.extents = load_le<std::uint64_t>(record.data() + kReferenceExtentsAt);
+  reference.length = record_length(1, record);
+  reference.extents = record_extents(1, record);
   if (reference.node.is_zero()) return damaged("a reference to nothing");
   if (reference.length == 0 || reference.length > kFileSizeMax) return damaged("a reference of impossible length");
   if (reference.extents == 0 || reference.extents > reference.length) return damaged("impossible number of extents");
@@ -115,13 +102,25 @@ Result<NodeReference> decode_reference(const Record& record) {
 }
 
 std::uint64_t record_length(std::uint8_t level, const Record& record) {
-  if (level > 0) return load_le<std::uint64_t>(record.data() + kReferenceLengthAt);
+  if (level > 0) return record_number(record, kLengthAt, kLengthWidth);
   auto extent = decode_extent(record);
   return extent->length;
 }
 
 std::uint64_t record_extents(std::uint8_t level, const Record& record) {
-  return level == 0 ? 1 : load_le<std::uint64_t>(record.data() + kReferenceExtentsAt);
+  return level == 0 ? 1 : record_number(record, kExtentsAt, kExtentsWidth);
+}
+
+Result<RecordTotals> add_up(std::uint8_t level, const std::vector<Record>& records) {
+  RecordTotals total;
+  for (const Record& record : records) {
+    if (level == 0) RETURN_IF_ERROR(decode_extent(record));
+    if (level > 0) RETURN_IF_ERROR(decode_reference(record));
+    total.length += record_length(level, record);
+    total.extents += record_extents(level, record);
+    if (total.length > kFileSizeMax || total.extents > kExtentsMax) return damaged("too long");
+  }
+  return total;
 }
 
 ManifestNode encode_node(std::uint8_t level, const std::vector<Record>& records) {
@@ -140,8 +139,7 @@ ManifestNode encode_node(std::uint8_t level, const std::vector<Record>& records)
   return node;
 }
 
-Result<std::vector<Record>> decode_node(ByteView bytes, const ChunkId& id, std::uint8_t level) {
-  if (!id.is_zero() && sha256(bytes) != id) return damaged("a node does not have the content it is named by");
+Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level) {
   if (bytes.size() < kNodeHeaderSize || bytes.size() > kNodeSizeMax) return damaged("a node of impossible size");
   auto header = decode<NodeHeader>(bytes.first(kNodeHeaderSize));
   if (!header.ok() || header->magic != kNodeMagic) return damaged("a node with wrong magic");
@@ -152,8 +150,20 @@ Result<std::vector<Record>> decode_node(ByteView bytes, const ChunkId& id, std::
     return damaged("a node of impossible size");
   std::vector<Record> records(header->count);
   std::memcpy(records.data(), bytes.data() + kNodeHeaderSize, header->count * kRecordSize);
-  ASSIGN_OR_RETURN(std::uint64_t total, total_length(level, records));
-  if (total != header->length) return damaged("a node whose extents do not add up");
+  ASSIGN_OR_RETURN(RecordTotals total, add_up(level, records));
+  if (total.length != header->length) return damaged("a node whose extents do not add up");
+  return records;
+}
+
+Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level, const NodeReference& reference, bool last) {
+  if (sha256(bytes) != reference.node) return damaged("a node does not have the content it is named by");
+  ASSIGN_OR_RETURN(std::vector<Record> records, decode_node(bytes, level));
+  ASSIGN_OR_RETURN(RecordTotals total, add_up(level, records));
+  if (total.length != reference.length) return damaged("a node of another length");
+  if (total.extents != reference.extents) return damaged("a node with another number of extents");
+  for (std::size_t count = 1; count < records.size(); ++count)
+    if (ends_node(count, records[count - 1])) return damaged("a node goes on where nodes end");
+  if (!last && !ends_node(records.size(), records.back())) return damaged("a node ends where nodes go on");
   return records;
 }
 

@@ -21,6 +21,8 @@ inline constexpr std::size_t kRootRecordsMax = 64;
 inline constexpr std::size_t kNodeRecordsMin = 16, kNodeRecordsMax = 128;
 inline constexpr std::uint64_t kNodeEndMask = 31;
 inline constexpr std::uint8_t kManifestLevelMax = 12;
+// Extents of one file. Enough for 2^52 bytes in chunks of the smallest size.
+inline constexpr std::uint64_t kExtentsMax = (std::uint64_t(1) << 40) - 1;
 inline constexpr std::size_t kNodeHeaderSize = 16;
 inline constexpr std::size_t kNodeSizeMax = kNodeHeaderSize + kNodeRecordsMax * kRecordSize;
 static_assert(kRootRecordsMax * kRecordSize <= 4 * kKiB, "an inode stays small");
@@ -73,13 +75,19 @@ struct NodeReference {
   ChunkId node;               // SHA-256 of the node's bytes
   std::uint64_t length = 0;   // bytes of the file below it
   std::uint64_t extents = 0;  // below it
+  bool operator==(const NodeReference&) const = default;
 };
 Record encode_reference(const NodeReference& reference);
 Result<NodeReference> decode_reference(const Record& record);
 
-// The bytes of the file that a valid record stands for.
+// What valid records stand for.
 std::uint64_t record_length(std::uint8_t level, const Record& record);
 std::uint64_t record_extents(std::uint8_t level, const Record& record);
+struct RecordTotals {
+  std::uint64_t length = 0, extents = 0;
+};
+// Checks every record and that both sums are within kFileSizeMax and kExtentsMax.
+Result<RecordTotals> add_up(std::uint8_t level, const std::vector<Record>& records);
 
 // A manifest chunk: its plain content is stored like that of any other chunk, always whole copies, raw.
 struct ManifestNode {
@@ -88,8 +96,11 @@ struct ManifestNode {
   ByteVector bytes;
 };
 ManifestNode encode_node(std::uint8_t level, const std::vector<Record>& records);
-// The records, when these are the bytes of a node of that id and level; an empty `id` is not compared.
-Result<std::vector<Record>> decode_node(ByteView bytes, const ChunkId& id, std::uint8_t level);
+// The records, when these are the bytes of a node of that level, whoever refers to it.
+Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level);
+// The same for a node that is referred to: id, length and number of extents must be what the reference says, and it
+// must end where nodes end; only the last one of its level may end before.
+Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level, const NodeReference& reference, bool last);
 
 // Does a node of `count` records end behind its last one?
 bool ends_node(std::size_t count, const Record& last);

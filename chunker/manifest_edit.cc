@@ -88,25 +88,26 @@ Task<Result<Change>> recut(ManifestReader& reader, std::uint8_t level, Change ch
   co_return std::move(above);
 }
 
+// A node that was just made, or is loaded.
+Task<Result<ByteVector>> bytes_of(NodeSource& source, ChunkId id, const std::vector<ManifestNode>& fresh) {
+  auto made = std::find_if(fresh.begin(), fresh.end(), [&id](const ManifestNode& node) { return node.id == id; });
+  if (made != fresh.end()) co_return made->bytes;
+  co_return co_await source.load(id);
+}
+
 // Levels that the root no longer needs: its children's records come up while all of them fit.
-Task<Status> lower(NodeSource& source, Manifest& manifest, std::vector<ManifestNode>& fresh) {
+Task<Status> lower(NodeSource& source, Manifest& manifest, const std::vector<ManifestNode>& fresh) {
   // More children than this have more than kRootRecordsMax records, since only the last may be below the minimum.
   constexpr std::size_t kChildrenMax = (kRootRecordsMax - 1) / kNodeRecordsMin + 1;
   while (manifest.level > 0 && manifest.records.size() <= kChildrenMax) {
     auto below = static_cast<std::uint8_t>(manifest.level - 1);
     std::vector<Record> records;
     for (std::size_t i = 0; i < manifest.records.size() && records.size() <= kRootRecordsMax; ++i) {
-      const ChunkId id = decode_reference(manifest.records[i])->node;
-      auto made = std::find_if(fresh.begin(), fresh.end(), [&id](const ManifestNode& node) { return node.id == id; });
-      ByteVector bytes;
-      if (made != fresh.end()) {
-        bytes = made->bytes;
-      } else {
-        auto loaded = co_await source.load(id);
-        if (!loaded.ok()) co_return std::move(loaded).error();
-        bytes = std::move(*loaded);
-      }
-      auto decoded = decode_node(bytes, id, below);
+      const NodeReference reference = *decode_reference(manifest.records[i]);
+      auto bytes = co_await bytes_of(source, reference.node, fresh);
+      if (!bytes.ok()) co_return std::move(bytes).error();
+      const bool last = i + 1 == manifest.records.size();
+      auto decoded = decode_node(*bytes, below, reference, last);
       if (!decoded.ok()) co_return std::move(decoded).error();
       records.insert(records.end(), decoded->begin(), decoded->end());
     }
@@ -118,8 +119,9 @@ Task<Status> lower(NodeSource& source, Manifest& manifest, std::vector<ManifestN
 }
 
 // A root that has become too long gets levels below it.
-void raise(Manifest& manifest, std::vector<ManifestNode>& fresh) {
+Status raise(Manifest& manifest, std::vector<ManifestNode>& fresh) {
   while (manifest.records.size() > kRootRecordsMax) {
+    if (manifest.level == kManifestLevelMax) return Error(Code::too_large, "manifest would have too many levels");
     std::vector<Record> references;
     NodeCutter cutter(manifest.level);
     for (const Record& record : manifest.records) cutter.add(record, fresh, references);
@@ -127,6 +129,7 @@ void raise(Manifest& manifest, std::vector<ManifestNode>& fresh) {
     manifest.records = std::move(references);
     ++manifest.level;
   }
+  return {};
 }
 
 // Only what the new manifest refers to: `lower` may have left nodes without a reference.
@@ -150,6 +153,10 @@ Task<Result<ManifestEdit>> splice(NodeSource& source, Manifest manifest, std::ui
     if (extent.length > kFileSizeMax - edit.manifest.size) co_return Error(Code::too_large, "file too large");
     edit.manifest.size += extent.length;
   }
+  // The rests at both ends of the range may add an extent each.
+  auto totals = add_up(manifest.level, manifest.records);
+  if (!totals.ok()) co_return std::move(totals).error();
+  if (replacement.size() + 2 > kExtentsMax - totals->extents) co_return Error(Code::too_large, "too many extents");
   const std::uint8_t level = manifest.level;
   ManifestReader reader(source, std::move(manifest));
   auto aligned = co_await align(reader, begin, end, std::move(replacement));
@@ -166,7 +173,7 @@ Task<Result<ManifestEdit>> splice(NodeSource& source, Manifest manifest, std::ui
   auto& records = edit.manifest.records;
   records.insert(records.end(), change.records.begin(), change.records.end());
   records.insert(records.end(), sides.after.begin(), sides.after.end());
-  raise(edit.manifest, edit.fresh);
+  CO_RETURN_IF_ERROR(raise(edit.manifest, edit.fresh));
   auto lowered = co_await lower(source, edit.manifest, edit.fresh);
   if (!lowered.ok()) co_return std::move(lowered).error();
   if (edit.manifest.records.empty()) edit.manifest.level = 0;

@@ -17,22 +17,21 @@ Task<Result<const ManifestReader::Place*>> ManifestReader::locate(std::uint8_t l
     bool at_root = at == manifest_.level;
     const std::vector<Record>& records = at_root ? manifest_.records : path_[static_cast<std::size_t>(at)]->records;
     Place place;
+    NodeReference reference;
     place.begin = at_root ? 0 : path_[static_cast<std::size_t>(at)]->begin;
     for (const Record& record : records) {
       place.end = place.begin + record_length(static_cast<std::uint8_t>(at), record);
-      auto reference = decode_reference(record);
-      place.id = reference->node;
+      reference = *decode_reference(record);
       if (byte < place.end) break;
       place.begin = place.end;
     }
+    place.id = reference.node;
     auto bytes = co_await source_.load(place.id);
     if (!bytes.ok()) co_return std::move(bytes).error();
-    auto decoded = decode_node(*bytes, place.id, static_cast<std::uint8_t>(below));
+    const bool last = place.end == manifest_.size;
+    auto decoded = decode_node(*bytes, static_cast<std::uint8_t>(below), reference, last);
     if (!decoded.ok()) co_return std::move(decoded).error();
     place.records = std::move(*decoded);
-    std::uint64_t length = 0;
-    for (const Record& record : place.records) length += record_length(static_cast<std::uint8_t>(below), record);
-    if (length != place.end - place.begin) co_return Error(Code::damaged, "manifest: a node of another length");
     path_[below] = std::move(place);
   }
   co_return &*path_[level];
@@ -45,6 +44,7 @@ Task<Result<Found>> ManifestReader::find(std::uint64_t offset, std::uint64_t len
   found.covered_to = begin;
   std::uint64_t noted_to = begin;  // nodes that begin before were noted
   while (found.covered_to < end && found.extents.size() < extents_max) {
+    const std::uint64_t before = found.covered_to;
     const std::vector<Record>* records = &manifest_.records;
     std::uint64_t at = 0, leaf_end = manifest_.size;
     if (manifest_.level > 0) {
@@ -68,6 +68,7 @@ Task<Result<Found>> ManifestReader::find(std::uint64_t offset, std::uint64_t len
       found.extents.push_back(placed);
       found.covered_to = std::min(at, end);
     }
+    if (found.covered_to == before) co_return Error(Code::damaged, "manifest: it is longer than its extents");
   }
   co_return std::move(found);
 }

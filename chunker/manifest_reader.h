@@ -17,12 +17,6 @@ class NodeSource {
   virtual Task<Result<ByteVector>> load(ChunkId node) = 0;
 };
 
-struct PlacedExtent {
-  std::uint64_t offset = 0;  // in the file
-  Extent extent;
-  bool operator==(const PlacedExtent&) const = default;
-};
-
 struct Found {
   std::vector<PlacedExtent> extents;  // whole ones, in order: all that touch the range, or the first `extents_max`
   std::vector<ChunkId> nodes;         // manifest chunks that begin in the covered part of the range, for accounting

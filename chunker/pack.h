@@ -1,7 +1,8 @@
-// One chunk from plain bytes to its stored form and back.
+// One chunk from plain bytes to its stored form. The way back is unpack.h.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/id.h"
@@ -20,6 +21,8 @@ class ChunkDraft {
   static ChunkDraft copy_of(ByteView plain);
 
   std::size_t size() const { return size_; }
+  // Bytes it occupies.
+  std::size_t memory() const { return block_.size(); }
   ByteView plain() const { return block_.view().subspan(kHeaderSize, size_); }
   // The free rest; append() says how much of it was filled.
   MutableBytes room() { return block_.writable().subspan(kHeaderSize + size_, block_.size() - kOverhead - size_); }
@@ -39,33 +42,24 @@ struct StoredChunk {
   ChunkId id;
   std::uint64_t file_offset = 0;
   ChunkHeader header;
-  Buffer stored;   // header and content
-  BlockSums sums;  // of `stored`
+  Buffer stored;           // header and content
+  BlockSums sums;          // of `stored`
+  std::size_t memory = 0;  // what `stored` keeps occupied: at most kSlackMax times its size
 };
 
-// What the draft's bytes become. A sealed chunk needs its sealer and a ticket of it.
+// A stored form in a larger block than this many times its size is moved to one of its own.
+inline constexpr std::size_t kSlackMax = 2;
+
+// What the draft's bytes become.
 struct PackOrder {
   Compression compression = Compression::none;
-  const Sealer* sealer = nullptr;
-  SealTicket ticket;
+  std::optional<SealTurn> seal;  // sealed when there is one
   std::uint64_t file_offset = 0;
 };
 
 // At least one byte. Any thread.
-StoredChunk pack(ChunkDraft draft, const PackOrder& order);
-
-// How much of a chunk was checked already by whoever brings it.
-enum class Trust : std::uint8_t {
-  nothing,    // bytes from anywhere: SHA-256 must give the id
-  checksums,  // bytes that matched a copy's checksums on the way: only what unpacking itself finds
-};
-
-// The plain bytes. Not copied when they stand raw in `stored`. `file_key` is needed for sealed chunks only.
-// `permission_denied` without it, `damaged` when anything does not fit.
-Result<Buffer> unpack(const ChunkId& id, const Buffer& stored, std::uint64_t file_offset, const SecretKey* file_key,
-                      Trust trust);
-
-// Is this the chunk's stored form? Costs what unpacking costs, but no key: a sealed chunk is named by its sealed bytes.
-Status check_stored(const ChunkId& id, ByteView stored);
+StoredChunk pack(ChunkDraft draft, PackOrder order);
+// Memory that pack() may need at once, the draft's included.
+std::size_t packing_memory(const ChunkDraft& draft, Compression compression);
 
 }  // namespace vortex::chunker

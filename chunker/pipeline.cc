@@ -4,23 +4,33 @@
 #include <utility>
 
 #include "base/check.h"
-#include "chunker/compress.h"
 
 namespace vortex::chunker {
 namespace {
 
-// What one chunk may occupy while it is in the window.
-std::size_t memory_of(const Policy& policy, std::size_t plain_max) {
-  std::size_t memory = plain_max + kHeaderSize + kSealTagSize;
-  if (policy.compression != Compression::none) memory += packed_max(plain_max);
-  if (policy.code.coded()) memory += policy.code.parity * shard_data_size(policy.code, plain_max + kChunkOverheadMax);
-  return memory;
+std::size_t parity_memory(CodePolicy code, std::size_t stored_size) {
+  return code.coded() ? code.parity * shard_data_size(code, stored_size) : 0;
 }
 
-ReadyChunk prepare(ChunkDraft draft, const PackOrder& order, const ErasureCode* code) {
+// What making a chunk of this draft may occupy at once.
+std::size_t work_memory(const ChunkDraft& draft, const Policy& policy) {
+  return packing_memory(draft, policy.compression) +
+         parity_memory(policy.code, draft.size() + kHeaderSize + kSealTagSize);
+}
+
+// Cut by content, half of the chunks are near the average and few beyond twice of it.
+std::size_t room_for(const CutPolicy& cut) {
+  return cut.kind == Cutting::fixed ? cut.average : std::min(2 * cut.average, cut.maximum);
+}
+
+ReadyChunk prepare(ChunkDraft draft, PackOrder order, const ErasureCode* code) {
   ReadyChunk ready;
-  ready.chunk = pack(std::move(draft), order);
-  if (code != nullptr) ready.shards = make_shards(*code, ready.chunk);
+  ready.chunk = pack(std::move(draft), std::move(order));
+  ready.memory = ready.chunk.memory;
+  if (code != nullptr) {
+    ready.shards = make_shards(*code, ready.chunk);
+    ready.memory += parity_memory(code->policy(), ready.chunk.stored.size());
+  }
   return ready;
 }
 
@@ -30,21 +40,27 @@ Pipeline::Pipeline(Loop& loop, Pool& pool, const Policy& policy, const Options& 
     : policy_(policy),
       sealer_(options.sealer),
       code_(policy.code.coded() ? std::make_unique<const ErasureCode>(policy.code) : nullptr),
-      draft_weight_(memory_of(policy, policy.cut.kind == Cutting::fixed ? policy.cut.average : policy.cut.maximum)),
+      draft_room_(room_for(policy.cut)),
       cutter_(policy.cut),
       chunk_begin_(options.file_offset),
-      window_(loop, pool, options.window) {
+      window_(loop, pool, options.window, [](const ReadyChunk& ready) { return ready.memory; }) {
   CHECK(validate(policy).ok());
   CHECK((sealer_ != nullptr) == (policy.sealing != Sealing::none));
 }
 
 MutableBytes Pipeline::space() {
-  if (!draft_) draft_.emplace(cutter_.chunk_max());
+  if (!draft_) draft_.emplace(draft_room_);
+  if (draft_->room().empty()) {
+    ChunkDraft larger(cutter_.chunk_max());
+    larger.append(draft_->plain());
+    *draft_ = std::move(larger);
+  }
   MutableBytes room = draft_->room();
   return room.first(std::min(room.size(), kPieceMax));
 }
 
 Task<Status> Pipeline::commit(std::size_t count) {
+  if (abandoned_) co_return Code::cancelled;
   CHECK(draft_.has_value());
   std::size_t begin = draft_->size();
   draft_->append(count);
@@ -54,7 +70,7 @@ Task<Status> Pipeline::commit(std::size_t count) {
     std::optional<ChunkDraft> rest;
     std::size_t end = begin + *cut;
     if (end < draft_->size()) {
-      rest.emplace(cutter_.chunk_max());
+      rest.emplace(std::max(draft_room_, draft_->size() - end));
       rest->append(draft_->plain().subspan(end));
       draft_->truncate(end);
     }
@@ -77,6 +93,7 @@ Task<Status> Pipeline::write(ByteView bytes) {
 }
 
 Task<Status> Pipeline::finish() {
+  if (abandoned_) co_return Code::cancelled;
   if (draft_ && draft_->size() > 0) {
     CO_RETURN_IF_ERROR(co_await emit());
   }
@@ -85,23 +102,39 @@ Task<Status> Pipeline::finish() {
   co_return Status();
 }
 
+void Pipeline::abandon() {
+  abandoned_ = true;
+  window_.abandon();
+}
+
 Task<Status> Pipeline::emit() {
   PackOrder order;
   order.compression = policy_.compression;
-  order.sealer = sealer_;
   order.file_offset = chunk_begin_;
-  if (sealer_ != nullptr) order.ticket = sealer_->next_ticket();
+  if (sealer_ != nullptr) order.seal = sealer_->next_turn();
   chunk_begin_ += draft_->size();
-  auto work = [draft = std::move(*draft_), order, code = code_.get()]() mutable {
-    return prepare(std::move(draft), order, code);
+  const std::size_t weight = work_memory(*draft_, policy_);
+  auto work = [draft = std::move(*draft_), order = std::move(order), code = code_.get()]() mutable {
+    return prepare(std::move(draft), std::move(order), code);
   };
   UniqueFunction<ReadyChunk()> job(std::move(work));
   draft_.reset();
-  auto put = co_await window_.put(draft_weight_, std::move(job));
+  Status put = co_await window_.put(weight, std::move(job));
+  // The chunk is lost, and with it the stream.
+  if (!put.ok()) abandon();
   co_return put;
 }
 
-Task<Result<std::optional<ReadyChunk>>> Pipeline::next() { return window_.next(); }
+Task<Result<std::optional<ReadyChunk>>> Pipeline::next() {
+  auto taken = co_await window_.next();
+  if (!taken.ok()) co_return std::move(taken).error();
+  std::optional<ReadyChunk> ready;
+  if (taken->has_value()) {
+    ready.emplace(std::move((*taken)->value));
+    ready->room = std::move((*taken)->room);
+  }
+  co_return std::move(ready);
+}
 
 Task<void> Pipeline::stop() { return window_.drain(); }
 

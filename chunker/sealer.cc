@@ -34,17 +34,18 @@ Sealer::Sealer(const SecretKey& file_key, Random& random) {
   key_ = file_key.derive(kSealLabel, salt_);
 }
 
-SealTicket Sealer::next_ticket() {
+SealTurn Sealer::next_turn() {
   SealTicket ticket;
   ticket.salt = salt_;
   ticket.number = tickets_.fetch_add(1);
-  return ticket;
+  return SealTurn(*this, ticket);
 }
 
-void Sealer::seal(const ChunkHeader& header, ByteView encoded_header, std::uint64_t file_offset, MutableBytes content,
-                  MutableBytes tag) const {
-  CHECK(header.sealed() && header.ticket.salt == salt_ && header.ticket.number < tickets_.load());
-  aead_seal(key_, nonce_of(header.ticket.number), bound_bytes(encoded_header, file_offset), content, content, tag);
+void SealTurn::seal(const ChunkHeader& header, ByteView encoded_header, std::uint64_t file_offset, MutableBytes content,
+                    MutableBytes tag) && {
+  CHECK(sealer_ != nullptr && header.sealed() && header.ticket == ticket_);
+  const Sealer& sealer = *std::exchange(sealer_, nullptr);
+  aead_seal(sealer.key_, nonce_of(ticket_.number), bound_bytes(encoded_header, file_offset), content, content, tag);
 }
 
 Status unseal(const SecretKey& file_key, const ChunkHeader& header, ByteView encoded_header, std::uint64_t file_offset,

@@ -20,11 +20,16 @@ struct Layout {
   std::uint8_t index = 0;
   ChunkId chunk;
   std::uint32_t chunk_stored_size = 0;
-  std::uint32_t zero = 0;
-  VORTEX_FIELDS(magic, version, code, index, chunk, chunk_stored_size, zero)
+  std::uint32_t chunk_form = 0;
+  VORTEX_FIELDS(magic, version, code, index, chunk, chunk_stored_size, chunk_form)
 };
 
 Error damaged(std::string_view why) { return Error(Code::damaged, "shard: " + std::string(why)); }
+
+Error too_few(CodePolicy code, std::size_t there) {
+  return Error(Code::damaged, "of " + std::to_string(code.shards()) + " shards " + std::to_string(code.data) +
+                                  " are needed and only " + std::to_string(there) + " are there");
+}
 
 }  // namespace
 
@@ -40,6 +45,7 @@ ByteVector encode_shard_head(const ShardHead& head) {
   layout.index = head.index;
   layout.chunk = head.chunk;
   layout.chunk_stored_size = head.chunk_stored_size;
+  layout.chunk_form = head.chunk_form;
   encoder.put(layout);
   CHECK(out.size() == kFixedSize);
   for (std::uint64_t sum : head.sums) encoder.put(sum);
@@ -63,17 +69,17 @@ Result<ShardHead> decode_shard_head(ByteView bytes) {
     return damaged("head does not match its checksum");
   if (layout->version != ShardHead::kVersion)
     return Error(Code::unsupported_version, "shard in form " + std::to_string(layout->version));
-  if (layout->zero != 0) return damaged("reserved bytes are not zero");
-  ShardHead head{layout->code, layout->index, layout->chunk, layout->chunk_stored_size, {}};
+  ShardHead head{layout->code, layout->index, layout->chunk, layout->chunk_stored_size, layout->chunk_form, {}};
   for (std::size_t i = 0; i < block_count(data_size); ++i)
     head.sums.push_back(load_le<std::uint64_t>(bytes.data() + kFixedSize + i * sizeof(std::uint64_t)));
   return head;
 }
 
 namespace {
-Shard finish_shard(CodePolicy code, int index, const ChunkId& chunk, std::size_t stored_size, Buffer data) {
-  ShardHead head{code, static_cast<std::uint8_t>(index), chunk, static_cast<std::uint32_t>(stored_size),
-                 block_sums(data)};
+// `head` tells about the chunk.
+Shard finish_shard(ShardHead head, int index, Buffer data) {
+  head.index = static_cast<std::uint8_t>(index);
+  head.sums = block_sums(data);
   return Shard{encode_shard_head(head), std::move(data)};
 }
 }  // namespace
@@ -92,10 +98,17 @@ std::vector<Shard> make_shards(const ErasureCode& code, const StoredChunk& chunk
     parity[static_cast<std::size_t>(i)] = data.back().writable();
   }
   code.encode(chunk.stored, std::span(parity).first(policy.parity));
+  ShardHead head{policy, 0, chunk.id, static_cast<std::uint32_t>(size), 0, {}};
+  head.chunk_form = load_le<std::uint32_t>(chunk.stored.data() + kHeaderSize - sizeof(std::uint64_t));
   std::vector<Shard> shards;
   for (int i = 0; i < policy.shards(); ++i)
-    shards.push_back(finish_shard(policy, i, chunk.id, size, std::move(data[static_cast<std::size_t>(i)])));
+    shards.push_back(finish_shard(head, i, std::move(data[static_cast<std::size_t>(i)])));
   return shards;
+}
+
+bool same_chunk(const ShardHead& a, const ShardHead& b) {
+  return a.code == b.code && a.chunk == b.chunk && a.chunk_stored_size == b.chunk_stored_size &&
+         a.chunk_form == b.chunk_form;
 }
 
 Status check_shard(const ShardHead& head, ByteView data) {
@@ -105,6 +118,7 @@ Status check_shard(const ShardHead& head, ByteView data) {
 
 Result<ShardRead> ShardRead::plan(CodePolicy code, std::size_t stored_size, std::size_t offset, std::size_t length,
                                   ShardSet available) {
+  CHECK(code.coded() && validate(code).ok());
   CHECK(offset <= stored_size && length <= stored_size - offset);
   ShardRead read(code, stored_size, offset, length);
   if (length == 0) return read;
@@ -135,9 +149,7 @@ Result<ShardRead> ShardRead::plan(CodePolicy code, std::size_t stored_size, std:
       if (there(i)) use(i);
     for (int i = 0; i < code.shards(); ++i)
       if (there(i) && (i < first || i > last)) use(i);
-    if (read.sources_.size() < code.data)
-      return Error(Code::damaged, "of " + std::to_string(code.shards()) + " shards " + std::to_string(code.data) +
-                                      " are needed and only " + std::to_string(read.sources_.size()) + " are there");
+    if (read.sources_.size() < code.data) return too_few(code, read.sources_.size());
     for (int i : read.sources_) {
       BlockRange& range = ranges[static_cast<std::size_t>(i)];
       std::size_t size = shard_data_size(code, stored_size, i);
@@ -199,24 +211,41 @@ Result<Buffer> ShardRead::assemble(const ErasureCode& code, std::span<const Byte
   return out;
 }
 
-Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::size_t stored_size,
-                            std::span<const ShardSource> sources, int wanted) {
+Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::span<const ShardSource> sources,
+                            int wanted) {
   const CodePolicy policy = code.policy();
-  if (sources.size() < policy.data)
-    return Error(Code::damaged, "of " + std::to_string(policy.shards()) + " shards " + std::to_string(policy.data) +
-                                    " are needed and only " + std::to_string(sources.size()) + " are there");
-  std::vector<int> indexes;
-  std::vector<ByteView> data;
-  for (const ShardSource& source : sources.first(policy.data)) {
-    if (source.data.size() != code.shard_size(stored_size, source.index)) return damaged("wrong size");
-    indexes.push_back(source.index);
-    data.push_back(source.data);
+  CHECK(wanted >= 0 && wanted < policy.shards());
+  std::vector<const ShardSource*> sound;
+  std::string bad;
+  for (const ShardSource& source : sources) {
+    Status status = source.head.code == policy && source.head.chunk == chunk ? check_shard(source.head, source.data)
+                                                                             : damaged("of another chunk");
+    if (status.ok()) sound.push_back(&source);
+    if (!status.ok() && bad.empty())
+      bad = "; source " + std::to_string(source.head.index) + " is bad: " + status.error().to_string();
   }
-  Buffer made = Buffer::allocate(code.shard_size(stored_size, wanted));
-  const std::array<MutableBytes, 1> outs{made.writable()};
-  const std::array<int, 1> wants{wanted};
-  code.reconstruct(indexes, data, wants, outs);
-  return finish_shard(policy, wanted, chunk, stored_size, std::move(made));
+  // Usually all of one form; else whichever has enough.
+  std::size_t most = 0;
+  for (const ShardSource* like : sound) {
+    ShardSet used = ShardSet(1) << wanted;
+    std::vector<int> indexes;
+    std::vector<ByteView> data;
+    for (const ShardSource* source : sound) {
+      const ShardSet bit = ShardSet(1) << source->head.index;
+      if (indexes.size() == policy.data || (used & bit) != 0 || !same_chunk(like->head, source->head)) continue;
+      used |= bit;
+      indexes.push_back(source->head.index);
+      data.push_back(source->data);
+    }
+    most = std::max(most, indexes.size());
+    if (indexes.size() < policy.data) continue;
+    Buffer made = Buffer::allocate(code.shard_size(like->head.chunk_stored_size, wanted));
+    const std::array<MutableBytes, 1> outs{made.writable()};
+    const std::array<int, 1> wants{wanted};
+    code.reconstruct(indexes, data, wants, outs);
+    return finish_shard(like->head, wanted, std::move(made));
+  }
+  return Error(Code::damaged, std::string(too_few(policy, most).message()) + bad);
 }
 
 }  // namespace vortex::chunker

@@ -22,6 +22,7 @@ struct ShardHead {
   std::uint8_t index = 0;
   ChunkId chunk;
   std::uint32_t chunk_stored_size = 0;  // of the whole stored form
+  std::uint32_t chunk_form = 0;         // the first 4 bytes of its header's checksum: LZ4 has several forms of a chunk
   BlockSums sums;                       // of this shard's data, one for every 64 KiB
 
   bool operator==(const ShardHead&) const = default;
@@ -42,6 +43,8 @@ struct Shard {
 // All k + m, in order. Any thread.
 std::vector<Shard> make_shards(const ErasureCode& code, const StoredChunk& chunk);
 
+// May these be used together: are they shards of the same stored form in the same code?
+bool same_chunk(const ShardHead& a, const ShardHead& b);
 // Does this data belong to that head?
 Status check_shard(const ShardHead& head, ByteView data);
 
@@ -54,8 +57,8 @@ struct ShardPiece {
   bool operator==(const ShardPiece&) const = default;
 };
 
-// Reading a range of a coded chunk's stored form from as few shards as can be: from the data shards where it stands or,
-// where these are lost, from k others at the same columns.
+// Reading a range of a coded chunk's stored form from shards whose heads say same_chunk(), from as few shards as can
+// be: from the data shards where it stands or, where these are lost, from k others at the same columns.
 class ShardRead {
  public:
   // `damaged`, with the numbers, when fewer than k shards would have to do. The range lies within `stored_size`.
@@ -78,12 +81,14 @@ class ShardRead {
   std::size_t columns_begin_ = 0, columns_end_ = 0;  // of what is made
 };
 
-// Repair: shard `wanted` again, head and all, from the whole data of k others. `damaged` when one has the wrong size.
+// Repair: shard `wanted` of this chunk again, head and all, from the whole data of others. Sources that do not match
+// their heads, or not the chunk, are not used: new checksums must not cover old damage. `damaged`, naming the first of
+// them, when fewer than k are left.
 struct ShardSource {
-  int index = 0;
+  ShardHead head;
   ByteView data;
 };
-Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::size_t stored_size,
-                            std::span<const ShardSource> sources, int wanted);
+Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::span<const ShardSource> sources,
+                            int wanted);
 
 }  // namespace vortex::chunker

@@ -5,3 +5,4 @@
 #include "net/messages/chunk.h"
 #include "net/messages/members.h"
 #include "net/messages/raft.h"
+#include "net/messages/records.h"

@@ -2,8 +2,8 @@
 #include "base/check.h"
 #include "base/endian.h"
 #include "base/hash.h"
-#include "chunker/pack.h"
 #include "chunker/shard.h"
+#include "chunker/unpack.h"
 
 using namespace vortex;
 using namespace vortex::chunker;
@@ -19,13 +19,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ByteVector again = encode_shard_head(*head);
     CHECK(equal(again, input.first(again.size())));
   }
+  // As an extent of each form would see it.
   Buffer stored = Buffer::copy_of(input);
   SecretKey key;
-  for (Trust trust : {Trust::nothing, Trust::checksums}) {
-    auto plain = unpack(ChunkId(), stored, 0, &key, trust);
-    if (plain.ok()) CHECK(plain->size() == decode_header(input)->plain_size);
-  }
-  (void)check_stored(ChunkId(), input).ok();
+  PlacedExtent placed;
+  placed.extent.chunk = sha256(input);
+  placed.extent.stored_size = static_cast<std::uint32_t>(size);
+  if (size >= 8) placed.extent.skip = data[7];
+  placed.extent.length = 1;
+  auto try_forms = [&](const Buffer& bytes) {
+    for (int form = 0; form < 4; ++form) {
+      placed.extent.compressed = (form & 1) != 0;
+      placed.extent.sealed = (form & 2) != 0;
+      for (Trust trust : {Trust::nothing, Trust::checksums}) {
+        auto plain = unpack(placed, bytes, &key, trust);
+        if (plain.ok()) CHECK(plain->size() == 1 && decode_header(bytes)->form() == placed.extent.form());
+      }
+      (void)check_stored(placed.extent.chunk, placed.extent.form(), bytes).ok();
+    }
+  };
+  try_forms(stored);
 
   // The checksum keeps random bytes out: the same with a right one reaches what stands behind.
   if (size < kHeaderSize) return 0;
@@ -33,9 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MutableBytes bytes = fixed.writable();
   store_le(bytes.data(), ChunkHeader::kMagic);
   store_le(bytes.data() + kHeaderSize - 8, xxh3(ByteView(bytes).first(kHeaderSize - 8)));
-  auto header = decode_header(fixed);
-  if (!header.ok()) return 0;
-  auto plain = unpack(ChunkId(), fixed, 0, &key, Trust::checksums);
-  if (plain.ok()) CHECK(plain->size() == header->plain_size);
+  placed.extent.chunk = sha256(fixed);
+  try_forms(fixed);
   return 0;
 }

@@ -50,8 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try_manifest(std::move(*manifest));
   }
   for (std::uint8_t level = 0; level < 3; ++level) {
-    if (auto records = decode_node(input, ChunkId(), level); records.ok())
-      CHECK(equal(encode_node(level, *records).bytes, input));
+    if (auto records = decode_node(input, level); records.ok()) CHECK(equal(encode_node(level, *records).bytes, input));
   }
   if (auto wrapped = decode<WrappedKey>(input); wrapped.ok()) {
     std::array<std::uint8_t, 32> bytes{};

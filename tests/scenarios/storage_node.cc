@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "chunker/pipeline.h"
+#include "chunker/unpack.h"
 #include "net/basic_service.h"
 #include "net/messages/all.h"
 #include "node/chunk_service.h"
@@ -137,12 +138,12 @@ Task<void> sync_all(Env& env, MemberEnd& end, const ClusterFacts& facts, const s
   co_await group.join();
 }
 
-Task<Result<ByteVector>> fetch_chunk(MemberEnd& end, const ClusterFacts& facts, StoredExtent extent,
+Task<Result<ByteVector>> fetch_chunk(MemberEnd& end, const ClusterFacts& facts, chunker::PlacedExtent placed,
                                      std::vector<NodeId> owners) {
   Error last(Code::not_found);
   for (const NodeId& owner : owners) {
     net::GetChunkRequest request;
-    request.id = extent.id;
+    request.id = placed.extent.chunk;
     request.length = node::kValueBytesMax;
     auto reply = co_await end.peers.call<net::GetChunk>(facts.target(facts.number_of(owner)), request,
                                                         net::CallOptions(kCallTimeout));
@@ -151,7 +152,7 @@ Task<Result<ByteVector>> fetch_chunk(MemberEnd& end, const ClusterFacts& facts, 
       last = reply.error();
       continue;
     }
-    auto plain = chunker::unpack(extent.id, reply->payload, extent.offset, nullptr, chunker::Trust::nothing);
+    auto plain = chunker::unpack(placed, reply->payload, nullptr, chunker::Trust::nothing);
     if (plain.ok()) co_return to_vector(plain->view());
     last = plain.error();
   }
@@ -178,10 +179,10 @@ Task<Result<StoredFile>> store_file(Env& env, MemberEnd& end, const ClusterFacts
     if (!next.ok()) failed = next.error();
     if (!next.ok() || !next->has_value()) break;
     chunker::StoredChunk& chunk = (*next)->chunk;
-    StoredExtent extent;
-    extent.id = chunk.id;
-    extent.offset = chunk.file_offset;
-    file.push_back(extent);
+    chunker::PlacedExtent placed_extent;
+    placed_extent.offset = chunk.file_offset;
+    placed_extent.extent = chunker::Extent::of(chunk, policy.code);
+    file.push_back(placed_extent);
     std::vector<Copy>& here = placed.emplace_back();
     net::PutChunkRequest request;
     request.id = chunk.id;
@@ -214,8 +215,9 @@ Task<Result<ByteVector>> fetch_file(Env&, MemberEnd& end, const ClusterFacts& fa
                                     std::size_t copies) {
   dht::Ring ring = facts.ring();
   ByteVector content;
-  for (const StoredExtent& extent : file) {
-    CO_ASSIGN_OR_RETURN(ByteVector plain, co_await fetch_chunk(end, facts, extent, ring.owners(extent.id, copies)));
+  for (const chunker::PlacedExtent& placed : file) {
+    CO_ASSIGN_OR_RETURN(ByteVector plain,
+                        co_await fetch_chunk(end, facts, placed, ring.owners(placed.extent.chunk, copies)));
     content.insert(content.end(), plain.begin(), plain.end());
   }
   co_return content;

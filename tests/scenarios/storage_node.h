@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "chunker/policy.h"
+#include "chunker/extent.h"
 #include "dht/ring/ring.h"
 #include "net/memory_credentials.h"
 #include "net/peers.h"
@@ -59,11 +59,7 @@ class StorageNode final : public Program {
   bool stopping_ = false;
 };
 
-struct StoredExtent {
-  ChunkId id;
-  std::uint64_t offset = 0;
-};
-using StoredFile = std::vector<StoredExtent>;
+using StoredFile = std::vector<chunker::PlacedExtent>;
 
 // Cuts, packs, sends every chunk to all its owners at once, and makes each node's copies durable together. Acknowledged
 // when at least `copies_min` owners of every chunk have said so.

@@ -165,9 +165,10 @@ Result<Row> sealing(const Options& options) {
   auto ours = [&] {
     std::array<std::uint8_t, kHeaderSize> encoded;
     std::array<std::uint8_t, kSealTagSize> tag;
-    header.ticket = sealer.next_ticket();
+    SealTurn turn = sealer.next_turn();
+    header.ticket = turn.ticket();
     encode_header(header, encoded);
-    sealer.seal(header, encoded, 0, bytes, tag);
+    std::move(turn).seal(header, encoded, 0, bytes, tag);
     keep(tag);
   };
   auto bare = [&copy, gcm = BareGcm()]() mutable { gcm(copy); };

@@ -44,6 +44,13 @@ ByteVector plain_encode(int k, int row, const std::vector<Shard>& shards, std::s
   return parity;
 }
 
+ShardSource source_of(const Shard& shard) {
+  ShardSource source;
+  source.head = *decode_shard_head(shard.head);
+  source.data = shard.data;
+  return source;
+}
+
 // Reads the whole stored form from the shards in `available`.
 Result<Buffer> read_back(const ErasureCode& coder, const std::vector<Shard>& shards, std::size_t size,
                          std::size_t offset, std::size_t length, ShardSet available) {
@@ -153,17 +160,64 @@ TEST_CASE("a lost shard is rebuilt byte for byte, head and all, from any k other
     for (int wanted = 0; wanted < k + m; ++wanted) {
       std::vector<ShardSource> sources;
       for (int i = k + m - 1; i >= 0; --i)
-        if (i != wanted) sources.push_back({i, shards[static_cast<std::size_t>(i)].data});
+        if (i != wanted) sources.push_back(source_of(shards[static_cast<std::size_t>(i)]));
       for (std::size_t i = 0; i + 1 < sources.size(); ++i)
         std::swap(sources[i], sources[i + random.below(sources.size() - i)]);
-      auto rebuilt = rebuild_shard(coder, chunk.id, chunk.stored.size(), sources, wanted);
+      auto rebuilt = rebuild_shard(coder, chunk.id, sources, wanted);
       REQUIRE(rebuilt.ok());
       EXPECT(equal(rebuilt->data, shards[static_cast<std::size_t>(wanted)].data));
       EXPECT(rebuilt->head == shards[static_cast<std::size_t>(wanted)].head);
       sources.resize(static_cast<std::size_t>(k) - 1);
-      EXPECT(rebuild_shard(coder, chunk.id, chunk.stored.size(), sources, wanted).is(Code::damaged));
+      EXPECT(rebuild_shard(coder, chunk.id, sources, wanted).is(Code::damaged));
     }
   }
+}
+
+TEST_CASE("rebuilding uses no source that is damaged, doubled, another chunk's or of another form") {
+  SeededRandom random(14);
+  ErasureCode coder(code(4, 2));
+  StoredChunk chunk = chunk_of(random_bytes(random, 200000)), other = chunk_of(random_bytes(random, 200000));
+  std::vector<Shard> shards = make_shards(coder, chunk), strange = make_shards(coder, other);
+  constexpr int kWanted = 1;
+  auto rebuilt_from = [&](const std::vector<ShardSource>& sources) {
+    return rebuild_shard(coder, chunk.id, sources, kWanted);
+  };
+  std::vector<ShardSource> good;
+  for (std::size_t i : {5, 4, 3, 2, 0}) good.push_back(source_of(shards[i]));
+
+  // One of five may be bad, whatever is bad about it; of four none may.
+  ByteVector flipped = to_vector(shards[4].data);
+  flipped[100] ^= 8;
+  ShardSource damaged_source = good[1], foreign = source_of(strange[4]), formed = good[1], doubled = good[0],
+              wanted = source_of(shards[kWanted]);
+  damaged_source.data = flipped;
+  formed.head.chunk_form ^= 1;
+  for (const ShardSource& bad : {damaged_source, foreign, formed, doubled, wanted}) {
+    std::vector<ShardSource> sources = good;
+    sources[1] = bad;
+    auto rebuilt = rebuilt_from(sources);
+    REQUIRE(rebuilt.ok());
+    EXPECT(equal(rebuilt->data, shards[kWanted].data));
+    EXPECT(rebuilt->head == shards[kWanted].head);
+    sources.pop_back();
+    EXPECT(rebuilt_from(sources).is(Code::damaged));
+  }
+  // The odd one may also come first.
+  std::swap(formed, good[0]);
+  EXPECT(rebuilt_from(good).ok());
+}
+
+TEST_CASE("shards tell which stored form they are of, though name and size are the same") {
+  SeededRandom random(15);
+  ErasureCode coder(code(4, 2));
+  StoredChunk a = chunk_of(random_bytes(random, 1000)), b = a;
+  b.stored = Buffer::copy_of(a.stored);
+  b.stored.writable()[kHeaderSize - 8] ^= 1;
+  auto head = [&](const StoredChunk& chunk, std::size_t index) {
+    return *decode_shard_head(make_shards(coder, chunk)[index].head);
+  };
+  EXPECT(same_chunk(head(a, 0), head(a, 5)));
+  EXPECT(!same_chunk(head(a, 0), head(b, 0)));
 }
 
 TEST_CASE("a range is read from the shards that hold it, and from k when one of them is lost") {
@@ -225,11 +279,12 @@ TEST_CASE("the head of a shard has the bytes the format says") {
   head.index = 5;
   for (std::size_t i = 0; i < 32; ++i) head.chunk.bytes[i] = static_cast<std::uint8_t>(0xA0 + i);
   head.chunk_stored_size = 4 * 65536 + 64;
+  head.chunk_form = 0x44332211;
   head.sums = {0x1111111111111111, 0x2222222222222222};
   ByteVector bytes = encode_shard_head(head);
   EXPECT_EQ(to_hex(bytes),
-            "5658533101040205a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf40000400000000001111111111"
-            "1111112222222222222222a264fe4d2cd8c29a");
+            "5658533101040205a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf40000400112233441111111111"
+            "11111122222222222222229f589991b433ba47");
   auto back = decode_shard_head(bytes);
   REQUIRE(back.ok());
   EXPECT(*back == head);

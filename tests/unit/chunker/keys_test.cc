@@ -110,22 +110,39 @@ TEST_CASE("a passphrase opens with the origin it was stretched with, a wrong one
 }
 
 TEST_CASE("scrypt stretches a passphrase to what other implementations make of it") {
-  KeyOrigin origin{KeySource::passphrase, 14, 8, 1, {}};
+  KeyOrigin origin{KeySource::passphrase, 15, 8, 1, {}};
   std::memcpy(origin.salt.data(), "0123456789abcdef", 16);
   auto user = UserKey::from_passphrase("vortex", origin);
   REQUIRE(user.ok());
-  EXPECT_EQ(to_hex(user->key().bytes()), "121551ec411137189606de669a7577335d5a51996cfc4b236d773878e8b9638d");
+  EXPECT_EQ(to_hex(user->key().bytes()), "a26202eda69a206e84775bcf1ec65d0c03e0f87977b5695ed04ec19d9d2e0a9d");
 }
 
 TEST_CASE("an origin that asks for hours of work or gigabytes is refused") {
   KeyOrigin origin{KeySource::passphrase, 15, 8, 1, {}};
   origin.scrypt_log_n = 30;
   EXPECT(UserKey::from_passphrase("x", origin).is(Code::unsupported));
-  origin.scrypt_log_n = 10;
+  origin.scrypt_log_n = 15;
   origin.scrypt_r = 200;
+  EXPECT(UserKey::from_passphrase("x", origin).is(Code::unsupported));
+  origin.scrypt_r = 8;
+  origin.scrypt_p = 200;
   EXPECT(UserKey::from_passphrase("x", origin).is(Code::unsupported));
   origin = KeyOrigin();
   EXPECT(UserKey::from_passphrase("x", origin).is(Code::permission_denied));
+}
+
+TEST_CASE("an origin that asks for less work than a new key costs is refused, a somewhat dearer one is not") {
+  for (auto [log_n, r, p] :
+       {std::tuple(14, 8, 1), std::tuple(1, 1, 1), std::tuple(15, 7, 1), std::tuple(15, 8, 0), std::tuple(0, 0, 0)}) {
+    KeyOrigin origin{KeySource::passphrase,
+                     static_cast<std::uint8_t>(log_n),
+                     static_cast<std::uint8_t>(r),
+                     static_cast<std::uint8_t>(p),
+                     {}};
+    EXPECT(UserKey::from_passphrase("x", origin).is(Code::unsupported));
+  }
+  KeyOrigin dearer{KeySource::passphrase, 16, 8, 1, {}};
+  EXPECT(UserKey::from_passphrase("x", dearer).ok());
 }
 
 TEST_CASE("a key file holds 32 bytes or 64 digits and nothing else") {

@@ -64,7 +64,7 @@ std::vector<Extent> splice_list(const std::vector<Extent>& extents, std::uint64_
   return result;
 }
 
-std::vector<PlacedExtent> placed(const std::vector<Extent>& extents) {
+std::vector<PlacedExtent> all_placed(const std::vector<Extent>& extents) {
   std::vector<PlacedExtent> result;
   std::uint64_t at = 0;
   for (const Extent& extent : extents) {
@@ -85,7 +85,7 @@ Manifest spliced(World& world, MemoryNodes& nodes, const Manifest& manifest, std
 
 }  // namespace
 
-TEST_CASE("an extent is 48 bytes and comes back, and impossible ones are refused") {
+TEST_CASE("an extent is 45 bytes and comes back, and impossible ones are refused") {
   SeededRandom random(1);
   for (int round = 0; round < 1000; ++round) {
     Extent extent = any_extent(random);
@@ -104,13 +104,17 @@ TEST_CASE("an extent is 48 bytes and comes back, and impossible ones are refused
     record[at] = value;
     return decode_extent(record);
   };
-  EXPECT(with(36, 24).ok());
-  EXPECT(with(36, 25).is(Code::damaged));  // reaches beyond its chunk
-  EXPECT(with(44, 4).is(Code::damaged));
-  EXPECT(with(45, 3).is(Code::damaged));  // data shards without parity
-  EXPECT(with(47, 1).is(Code::damaged));
-  EXPECT(with(35, 1).is(Code::damaged));  // longer than any chunk
+  EXPECT(with(35, 24).ok());
+  EXPECT(with(35, 25).is(Code::damaged));  // reaches beyond its chunk
+  EXPECT(with(41, 4).is(Code::damaged));
+  EXPECT(with(42, 3).is(Code::damaged));  // data shards without parity
+  EXPECT(with(44, 1).is(Code::damaged));
+  EXPECT(with(34, 0x90).is(Code::damaged));  // longer than any chunk
   EXPECT(decode_extent(Record()).is(Code::damaged));
+  good = encode_extent(Extent::hole(1));
+  EXPECT(with(39, 0x3F).ok());
+  EXPECT(with(39, 0x40).is(Code::damaged));  // longer than any file
+  for (std::size_t at = 40; at < kRecordSize; ++at) EXPECT(with(at, 1).is(Code::damaged));
 }
 
 TEST_CASE("an extent has the bytes the format says") {
@@ -124,10 +128,9 @@ TEST_CASE("an extent has the bytes the format says") {
   extent.code = CodePolicy{10, 4};
   EXPECT_EQ(to_hex(encode_extent(extent)),
             "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
-            "2312010045040000776600000"
-            "30a0400");
+            "231201450400776600030a0400");
   EXPECT_EQ(to_hex(encode_extent(Extent::hole(0x0000123456789ABC))),
-            std::string(64, '0') + "bc9a7856341200000000000000000000");
+            std::string(64, '0') + "bc9a7856341200000000000000");
 }
 
 TEST_CASE("a built manifest finds every extent, whatever the number") {
@@ -143,7 +146,7 @@ TEST_CASE("a built manifest finds every extent, whatever the number") {
     ManifestReader reader(nodes, manifest);
     auto all = world.run(reader.find(0, kFileSizeMax, count + 1));
     REQUIRE(all.ok());
-    std::vector<PlacedExtent> expected = placed(extents);
+    std::vector<PlacedExtent> expected = all_placed(extents);
     EXPECT(all->extents == expected);
     EXPECT_EQ(all->covered_to, manifest.size);
     EXPECT_EQ(all->nodes.size(), nodes.nodes.size());
@@ -178,7 +181,7 @@ TEST_CASE("going through in windows sees every extent and every node once") {
     EXPECT_GT(found->covered_to, at);
     at = found->covered_to;
   }
-  EXPECT(seen == placed(extents));
+  EXPECT(seen == all_placed(extents));
   EXPECT_EQ(seen_nodes.size(), nodes.nodes.size());
   for (const auto& [id, bytes] : nodes.nodes) EXPECT_EQ(seen_nodes.count(id), 1);
   EXPECT_EQ(nodes.loads, nodes.nodes.size());
@@ -207,7 +210,7 @@ TEST_CASE("a file of 10 TiB is opened at any offset by reading a few KiB, and ed
   EXPECT_LE(held_most, 70);
   std::size_t root = encode(manifest).size(), worst = 0, sum = 0, total = 0;
   for (const auto& [id, bytes] : nodes.nodes) total += bytes.size();
-  EXPECT_LE(total, kChunks * 50);  // 48 bytes each, and the levels above
+  EXPECT_LE(total, kChunks * 47);  // 45 bytes each, and the levels above
   constexpr int kLooks = 500;
   for (int round = 0; round < kLooks; ++round) {
     ManifestReader reader(nodes, manifest);
@@ -272,7 +275,7 @@ TEST_CASE("whatever the edits, the manifest is the one that the resulting list g
       }
       // Often exactly at the border of extents.
       if (random.chance(0.3) && !extents.empty()) {
-        begin = placed(extents)[random.below(extents.size())].offset;
+        begin = all_placed(extents)[random.below(extents.size())].offset;
         end = std::max(begin, end);
       }
       std::vector<Extent> replacement = any_extents(random, random.chance(0.2) ? random.below(400) : random.below(4));
@@ -343,10 +346,15 @@ TEST_CASE("every flipped bit of a manifest's root and of a node is found") {
     }
   }
   const auto& [id, bytes] = *nodes.nodes.begin();
+  auto records = decode_node(bytes, 0);
+  REQUIRE(records.ok());
+  RecordTotals totals = *add_up(0, *records);
+  const NodeReference reference{id, totals.length, totals.extents};
+  REQUIRE(decode_node(bytes, 0, reference, true).ok());
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     ByteVector bad = bytes;
     bad[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
-    REQUIRE(!decode_node(bad, id, 0).ok());
+    REQUIRE(!decode_node(bad, 0, reference, true).ok());
   }
 }
 
@@ -400,4 +408,160 @@ TEST_CASE("a manifest with right sums and impossible fields is refused") {
   EXPECT(with([](Manifest& m) { m.records.clear(), m.size = 0; }).is(Code::damaged));
   EXPECT(with([](Manifest& m) { m.records.resize(65, m.records[0]); }).is(Code::damaged));
   EXPECT(with([](Manifest& m) { m.records[0] = Record(); }).is(Code::damaged));
+}
+
+namespace {
+
+// A tree in which things may be wrong, but every node has the content that it is named by.
+struct Forgery {
+  MemoryNodes nodes;
+  NodeReference add(std::uint8_t level, const std::vector<Record>& records) {
+    ManifestNode node = encode_node(level, records);
+    nodes.keep({node});
+    RecordTotals totals = *add_up(level, records);
+    return NodeReference{node.id, totals.length, totals.extents};
+  }
+};
+
+Manifest root_of(std::uint8_t level, const std::vector<NodeReference>& references) {
+  Manifest manifest;
+  manifest.level = level;
+  for (const NodeReference& reference : references) {
+    manifest.records.push_back(encode_reference(reference));
+    manifest.size += reference.length;
+  }
+  manifest.settle();
+  REQUIRE(validate(manifest).ok());
+  return manifest;
+}
+
+std::vector<Record> extent_records(const std::vector<Extent>& extents) {
+  std::vector<Record> records;
+  for (const Extent& extent : extents) records.push_back(encode_extent(extent));
+  return records;
+}
+
+// Everything one can do with a manifest ends, with an error or with a manifest that is valid.
+void use_all(Manifest manifest, MemoryNodes& nodes, SeededRandom& random) {
+  World world;
+  ManifestReader reader(nodes, manifest);
+  (void)world.run(reader.find(0, kFileSizeMax, 1000)).ok();
+  for (int round = 0; round < 20; ++round) {
+    std::uint64_t begin = random.below(manifest.size + 1), end = begin + random.below(manifest.size - begin + 1);
+    auto edit = world.run(splice(nodes, manifest, begin, end, any_extents(random, random.below(100))));
+    if (!edit.ok()) continue;
+    REQUIRE(validate(edit->manifest).ok());
+    MemoryNodes after = nodes;
+    after.keep(edit->fresh);
+    ManifestReader again(after, edit->manifest);
+    (void)world.run(again.find(0, kFileSizeMax, 1000)).ok();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a root on the highest level that an edit would have to split is refused") {
+  SeededRandom random(11);
+  World world;
+  Forgery forgery;
+  auto elsewhere = [&] { return encode_reference(NodeReference{random.id(), 1000, 10}); };
+  auto extent = [&] { return encode_extent(any_extent(random)); };
+  // The last node of every level is full, so that one more extent makes two of each.
+  std::vector<Record> records;
+  while (records.size() < kNodeRecordsMin) records.push_back(extent());
+  while (!ends_node(records.size(), records.back())) records.back() = extent();
+  for (std::uint8_t level = 0; level + 1 < kManifestLevelMax; ++level) {
+    std::vector<Record> above;
+    while (above.empty() || !ends_node(kNodeRecordsMin, above.back())) {
+      records[0] = level == 0 ? extent() : elsewhere();
+      above.assign(kNodeRecordsMin - 1, Record());
+      for (Record& record : above) record = elsewhere();
+      above.push_back(encode_reference(forgery.add(level, records)));
+    }
+    records = above;
+  }
+  std::vector<NodeReference> references(kRootRecordsMax - 1, *decode_reference(elsewhere()));
+  references.push_back(forgery.add(kManifestLevelMax - 1, records));
+  Manifest manifest = root_of(kManifestLevelMax, references);
+  auto edit = world.run(splice(forgery.nodes, manifest, manifest.size, manifest.size, any_extents(random, 1)));
+  EXPECT(edit.is(Code::too_large));
+  use_all(manifest, forgery.nodes, random);
+}
+
+TEST_CASE("a node that is not as long as its reference says is an error for readers and for edits") {
+  SeededRandom random(12);
+  World world;
+  for (int lie = 0; lie < 4; ++lie) {
+    Forgery forgery;
+    NodeReference child = forgery.add(0, extent_records(any_extents(random, 10)));
+    child.length += lie == 0 ? 1 : 0;
+    child.length -= lie == 1 ? 1 : 0;
+    child.extents += lie == 2 ? 1 : 0;
+    child.extents -= lie == 3 ? 1 : 0;
+    Manifest manifest = root_of(1, {child});
+    ManifestReader reader(forgery.nodes, manifest);
+    EXPECT(world.run(reader.find(0, 10, 10)).is(Code::damaged));
+    EXPECT(world.run(splice(forgery.nodes, manifest, 5, 6, any_extents(random, 1))).is(Code::damaged));
+    use_all(manifest, forgery.nodes, random);
+  }
+  // One that only lowering the root looks at: the edit empties all the rest.
+  for (std::uint64_t shorter : {0, 1}) {
+    Forgery forgery;
+    std::vector<Extent> extents = any_extents(random, 200);
+    MemoryNodes honest;
+    Manifest manifest = build(extents, forgery.nodes);
+    REQUIRE_EQ(manifest.level, 1);
+    NodeReference last = *decode_reference(manifest.records.back());
+    last.length -= shorter;
+    manifest.records.back() = encode_reference(last);
+    manifest.size -= shorter;
+    manifest.settle();
+    auto edit = world.run(splice(forgery.nodes, manifest, 0, manifest.size - last.length, {}));
+    EXPECT_EQ(edit.ok(), shorter == 0);
+    if (shorter == 1) EXPECT(edit.is(Code::damaged));
+  }
+}
+
+TEST_CASE("a node that ends elsewhere than nodes end is refused") {
+  SeededRandom random(13);
+  World world;
+  std::vector<Extent> extents = any_extents(random, 300);
+  MemoryNodes nodes;
+  Manifest manifest = build(extents, nodes);
+  ManifestReader reader(nodes, manifest);
+  std::vector<Record> records = extent_records(extents);
+  std::size_t first = (*world.run(reader.locate(0, 0)))->records.size();
+  for (std::size_t wrong : {std::size_t(1), first - 1, first + 1, first + 5}) {
+    Forgery forgery;
+    auto at = static_cast<std::ptrdiff_t>(wrong);
+    NodeReference a = forgery.add(0, {records.begin(), records.begin() + at}),
+                  b = forgery.add(0, {records.begin() + at, records.begin() + at + 3});
+    Manifest bad = root_of(1, {a, b});
+    ManifestReader look(forgery.nodes, bad);
+    EXPECT(world.run(look.find(0, 10, 10)).is(Code::damaged));
+    use_all(bad, forgery.nodes, random);
+  }
+}
+
+TEST_CASE("a reader of a manifest that nobody validated ends") {
+  World world;
+  MemoryNodes nodes;
+  SeededRandom random(14);
+  Manifest manifest = build(any_extents(random, 3), nodes);
+  manifest.size += 5;
+  ManifestReader reader(nodes, manifest);
+  EXPECT(world.run(reader.find(0, kFileSizeMax, 100)).is(Code::damaged));
+}
+
+TEST_CASE("references that together stand for more extents than a file may have are refused") {
+  SeededRandom random(15);
+  World world;
+  MemoryNodes nodes;
+  NodeReference half{random.id(), kExtentsMax, kExtentsMax / 2};
+  Manifest manifest = root_of(1, {half, half});
+  EXPECT(world.run(splice(nodes, manifest, 0, 0, any_extents(random, 1))).is(Code::too_large));
+  manifest.records.push_back(manifest.records[0]);
+  manifest.size += half.length;
+  manifest.settle();
+  EXPECT(validate(manifest).is(Code::damaged));
 }

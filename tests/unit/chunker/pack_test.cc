@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "chunker/compress.h"
+#include "chunker/unpack.h"
 #include "tests/unit/chunker/support.h"
 #include "tests/unit/test.h"
 
@@ -20,15 +21,19 @@ StoredChunk packed(ByteView plain, Compression compression, Sealer* sealer, std:
   PackOrder order;
   order.compression = compression;
   order.file_offset = offset;
-  order.sealer = sealer;
-  if (sealer != nullptr) order.ticket = sealer->next_ticket();
-  return pack(ChunkDraft::copy_of(plain), order);
+  if (sealer != nullptr) order.seal = sealer->next_turn();
+  return pack(ChunkDraft::copy_of(plain), std::move(order));
 }
 
 Buffer flipped(const Buffer& bytes, std::size_t bit) {
   Buffer copy = Buffer::copy_of(bytes);
   copy.writable()[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
   return copy;
+}
+
+PlacedExtent moved(PlacedExtent extent, std::uint64_t offset) {
+  extent.offset = offset;
+  return extent;
 }
 
 }  // namespace
@@ -43,7 +48,7 @@ TEST_CASE("a raw chunk is its header and its bytes, named by the bytes, and is n
   EXPECT_EQ(chunk.stored.size(), plain.size() + kHeaderSize);
   EXPECT_EQ(chunk.stored.data() + kHeaderSize, where);
   EXPECT(chunk.sums == block_sums(chunk.stored));
-  auto back = unpack(chunk.id, chunk.stored, 0, nullptr, Trust::nothing);
+  auto back = unpack(placed(chunk), chunk.stored, nullptr, Trust::nothing);
   REQUIRE(back.ok());
   EXPECT_EQ(back->data(), where);
   EXPECT(equal(*back, plain));
@@ -60,10 +65,10 @@ TEST_CASE("the name of a chunk does not depend on its compression, and repeated 
   EXPECT_LE(high.stored.size(), fast.stored.size());
   EXPECT(equal(packed(plain, Compression::lz4, nullptr).stored, fast.stored));
   for (const StoredChunk& chunk : {raw, fast, high}) {
-    auto back = unpack(chunk.id, chunk.stored, 0, nullptr, Trust::nothing);
+    auto back = unpack(placed(chunk), chunk.stored, nullptr, Trust::nothing);
     REQUIRE(back.ok());
     EXPECT(equal(*back, plain));
-    EXPECT(check_stored(chunk.id, chunk.stored).ok());
+    EXPECT(check_stored(chunk.id, chunk.header.form(), chunk.stored).ok());
   }
 }
 
@@ -77,11 +82,11 @@ TEST_CASE("every flipped bit of every stored form is found") {
       for (std::size_t bit = 0; bit < chunk.stored.size() * 8; ++bit) {
         Buffer bad = flipped(chunk.stored, bit);
         CAPTURE(bit);
-        REQUIRE(!unpack(chunk.id, bad, 4096, &sealing.key, Trust::nothing).ok());
-        REQUIRE(!check_stored(chunk.id, bad).ok());
+        REQUIRE(!unpack(placed(chunk), bad, &sealing.key, Trust::nothing).ok());
+        REQUIRE(!check_stored(chunk.id, chunk.header.form(), bad).ok());
         REQUIRE(check_blocks(bad, 0, chunk.sums).is(Code::damaged));
         // Sealed bytes prove themselves, whatever the reader trusts.
-        if (sealer != nullptr) REQUIRE(!unpack(chunk.id, bad, 4096, &sealing.key, Trust::checksums).ok());
+        if (sealer != nullptr) REQUIRE(!unpack(placed(chunk), bad, &sealing.key, Trust::checksums).ok());
       }
     }
   }
@@ -94,14 +99,14 @@ TEST_CASE("a sealed chunk opens with its key at its place only") {
   for (Compression compression : {Compression::none, Compression::lz4}) {
     StoredChunk chunk = packed(plain, compression, &sealing.sealer, 1000000);
     EXPECT(chunk.id == sha256(chunk.stored));
-    EXPECT(check_stored(chunk.id, chunk.stored).ok());
-    auto back = unpack(chunk.id, chunk.stored, 1000000, &sealing.key, Trust::nothing);
+    EXPECT(check_stored(chunk.id, chunk.header.form(), chunk.stored).ok());
+    auto back = unpack(placed(chunk), chunk.stored, &sealing.key, Trust::nothing);
     REQUIRE(back.ok());
     EXPECT(equal(*back, plain));
-    EXPECT(unpack(chunk.id, chunk.stored, 1000001, &sealing.key, Trust::nothing).is(Code::damaged));
-    EXPECT(unpack(chunk.id, chunk.stored, 0, &sealing.key, Trust::checksums).is(Code::damaged));
-    EXPECT(unpack(chunk.id, chunk.stored, 1000000, &other, Trust::nothing).is(Code::damaged));
-    EXPECT(unpack(chunk.id, chunk.stored, 1000000, nullptr, Trust::nothing).is(Code::permission_denied));
+    EXPECT(unpack(moved(placed(chunk), 1000001), chunk.stored, &sealing.key, Trust::nothing).is(Code::damaged));
+    EXPECT(unpack(moved(placed(chunk), 0), chunk.stored, &sealing.key, Trust::checksums).is(Code::damaged));
+    EXPECT(unpack(placed(chunk), chunk.stored, &other, Trust::nothing).is(Code::damaged));
+    EXPECT(unpack(placed(chunk), chunk.stored, nullptr, Trust::nothing).is(Code::permission_denied));
   }
 }
 
@@ -128,7 +133,7 @@ TEST_CASE("chunks of all sizes around the blocks come back") {
       ByteVector plain = text_bytes(sealing.random, size);
       StoredChunk chunk = packed(plain, Compression::lz4, sealer);
       EXPECT_LE(chunk.stored.size(), kChunkStoredMax);
-      auto back = unpack(chunk.id, chunk.stored, 0, &sealing.key, Trust::nothing);
+      auto back = unpack(placed(chunk), chunk.stored, &sealing.key, Trust::nothing);
       REQUIRE(back.ok());
       EXPECT(equal(*back, plain));
     }
@@ -138,8 +143,8 @@ TEST_CASE("chunks of all sizes around the blocks come back") {
 TEST_CASE("a chunk under another's name is refused") {
   StoredChunk a = packed(as_bytes("one"), Compression::none, nullptr),
               b = packed(as_bytes("two"), Compression::none, nullptr);
-  EXPECT(unpack(a.id, b.stored, 0, nullptr, Trust::nothing).is(Code::damaged));
-  EXPECT(check_stored(b.id, a.stored).is(Code::damaged));
+  EXPECT(unpack(placed(a), b.stored, nullptr, Trust::nothing).is(Code::damaged));
+  EXPECT(check_stored(b.id, b.header.form(), a.stored).is(Code::damaged));
 }
 
 TEST_CASE("the header of a chunk has the bytes the format says") {
@@ -182,5 +187,115 @@ TEST_CASE("a header with a right checksum and impossible fields is refused") {
   EXPECT(with(4, 1).ok());
   EXPECT(with(55, 1).is(Code::damaged));  // a sum without compression
   EXPECT(decode_header(chunk.stored.view().first(63)).is(Code::damaged));
-  EXPECT(decode_whole(chunk.stored.view().first(chunk.stored.size() - 1)).is(Code::damaged));
+  EXPECT(decode_whole(chunk.stored.view().first(chunk.stored.size() - 1), chunk.header.form()).is(Code::damaged));
+}
+
+// Every form that equal content may take, and what else an id of one of them can name.
+TEST_CASE("no form of a chunk passes for another, though the content or even the id is the same") {
+  Owner sealing;
+  ByteVector plain = text_bytes(sealing.random, 5000);
+  std::vector<StoredChunk> forms;
+  for (Sealer* sealer : {static_cast<Sealer*>(nullptr), &sealing.sealer})
+    for (Compression compression : {Compression::none, Compression::lz4, Compression::lz4_high})
+      forms.push_back(packed(plain, compression, sealer, 4096));
+  for (const StoredChunk& sealed : {forms[3], forms[4]}) {
+    // The sealed bytes as somebody's plain content: the same id, and sound in itself.
+    forms.push_back(packed(sealed.stored, Compression::none, nullptr, 4096));
+    REQUIRE(forms.back().id == sealed.id);
+    REQUIRE(check_stored(sealed.id, forms.back().header.form(), forms.back().stored).ok());
+  }
+  for (std::size_t named = 0; named < forms.size(); ++named) {
+    for (std::size_t given = 0; given < forms.size(); ++given) {
+      const StoredChunk &want = forms[named], &have = forms[given];
+      CAPTURE(named);
+      CAPTURE(given);
+      for (Trust trust : {Trust::nothing, Trust::checksums}) {
+        auto back = unpack(placed(want), have.stored, &sealing.key, trust);
+        if (named == given) {
+          REQUIRE(back.ok());
+        } else {
+          REQUIRE(back.is(Code::damaged));
+        }
+      }
+      REQUIRE_EQ(check_stored(want.id, want.header.form(), have.stored).ok(), named == given);
+    }
+  }
+}
+
+TEST_CASE("a sealed chunk is checked against its name though its checksums were trusted") {
+  Owner sealing;
+  // Two versions of the same place in the file, under the same key.
+  StoredChunk before = packed(as_bytes("pay 100 to Alice"), Compression::none, &sealing.sealer, 0),
+              after = packed(as_bytes("pay 999 to Mario"), Compression::none, &sealing.sealer, 0);
+  REQUIRE_EQ(before.stored.size(), after.stored.size());
+  EXPECT(unpack(placed(before), before.stored, &sealing.key, Trust::checksums).ok());
+  EXPECT(unpack(placed(after), before.stored, &sealing.key, Trust::checksums).is(Code::damaged));
+}
+
+TEST_CASE("an extent gives its own part of the chunk and never more than there is") {
+  Owner sealing;
+  ByteVector plain = text_bytes(sealing.random, 5000);
+  for (Sealer* sealer : {static_cast<Sealer*>(nullptr), &sealing.sealer}) {
+    for (Compression compression : {Compression::none, Compression::lz4}) {
+      StoredChunk chunk = packed(plain, compression, sealer, 70000);
+      PlacedExtent part = placed(chunk);
+      part.offset += 1000;
+      part.extent = part.extent.part(1000, 300);
+      auto back = unpack(part, chunk.stored, &sealing.key, Trust::checksums);
+      REQUIRE(back.ok());
+      EXPECT(equal(*back, ByteView(plain).subspan(1000, 300)));
+      part.extent.skip = 4800;
+      EXPECT(unpack(part, chunk.stored, &sealing.key, Trust::checksums).is(Code::damaged));
+      part.extent.skip = 1;
+      part.extent.length = ~std::uint64_t(0);
+      EXPECT(unpack(part, chunk.stored, &sealing.key, Trust::checksums).is(Code::damaged));
+    }
+  }
+  PlacedExtent early = placed(packed(plain, Compression::none, &sealing.sealer));
+  early.extent = early.extent.part(1000, 300);
+  StoredChunk chunk = packed(plain, Compression::none, &sealing.sealer);
+  early.extent.chunk = chunk.id;
+  EXPECT(unpack(early, chunk.stored, &sealing.key, Trust::checksums).is(Code::damaged));
+}
+
+TEST_CASE("a stored form keeps no block of more than twice its size") {
+  Owner sealing;
+  for (Sealer* sealer : {static_cast<Sealer*>(nullptr), &sealing.sealer}) {
+    for (std::size_t size : {std::size_t(1), std::size_t(3000), 300 * kKiB, kMiB}) {
+      for (const ByteVector& plain : {ByteVector(size, 'x'), random_bytes(sealing.random, size)}) {
+        ChunkDraft draft(kMiB);
+        draft.append(plain);
+        std::size_t promised = packing_memory(draft, Compression::lz4);
+        PackOrder order;
+        order.compression = Compression::lz4;
+        if (sealer != nullptr) order.seal = sealer->next_turn();
+        StoredChunk chunk = pack(std::move(draft), std::move(order));
+        EXPECT_LE(chunk.memory, 2 * chunk.stored.size());
+        EXPECT_GE(chunk.memory, chunk.stored.size());
+        EXPECT_LE(chunk.memory, promised);
+        auto back = unpack(placed(chunk), chunk.stored, &sealing.key, Trust::nothing);
+        REQUIRE(back.ok());
+        EXPECT(equal(*back, plain));
+      }
+    }
+  }
+}
+
+TEST_CASE("a turn to seal is used up by its use and by moving it") {
+  Owner sealing;
+  SealTurn turn = sealing.sealer.next_turn();
+  static_assert(!std::is_copy_constructible_v<SealTurn> && !std::is_copy_assignable_v<SealTurn>);
+  static_assert(!std::is_copy_constructible_v<PackOrder>);
+  EXPECT(turn.usable());
+  SealTurn second = std::move(turn);
+  EXPECT(!turn.usable());
+  ByteVector content(100, 1), tag(kSealTagSize);
+  std::array<std::uint8_t, kHeaderSize> encoded{};
+  ChunkHeader header;
+  header.plain_size = header.packed_size = 100;
+  header.sealing = Sealing::aes_256_gcm;
+  header.ticket = second.ticket();
+  encode_header(header, encoded);
+  std::move(second).seal(header, encoded, 0, content, tag);
+  EXPECT(!second.usable());
 }

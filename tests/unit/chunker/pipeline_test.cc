@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/real/thread_pool.h"
 #include "chunker/manifest_builder.h"
+#include "chunker/unpack.h"
 #include "tests/unit/chunker/support.h"
 #include "tests/unit/test.h"
 
@@ -55,6 +56,7 @@ Task<void> consume(Pipeline& pipeline, Flow& flow) {
     }
     if (!next->has_value()) break;
     flow.chunks.push_back(std::move(**next));
+    flow.chunks.back().room.release();
   }
   flow.ended = true;
 }
@@ -133,7 +135,7 @@ void round_trip(Random& random, World& world) {
     REQUIRE(check_blocks(chunk.stored, 0, chunk.sums).ok());
     REQUIRE_EQ(ready.shards.size(), static_cast<std::size_t>(policy.code.shards()));
     Buffer stored = code ? from_shards(random, *code, ready) : chunk.stored;
-    auto plain = unpack(chunk.id, stored, at, sealed ? &key : nullptr, Trust::nothing);
+    auto plain = unpack(placed(chunk), stored, sealed ? &key : nullptr, Trust::nothing);
     REQUIRE(plain.ok());
     REQUIRE_EQ(plain->size(), chunk.header.plain_size);
     REQUIRE(equal(*plain, ByteView(bytes).subspan(at, plain->size())));
@@ -149,8 +151,8 @@ void round_trip(Random& random, World& world) {
   const StoredChunk& chunk = flow.chunks[random.below(flow.chunks.size())].chunk;
   Buffer bad = Buffer::copy_of(chunk.stored);
   bad.writable()[random.below(bad.size())] ^= static_cast<std::uint8_t>(1 << random.below(8));
-  REQUIRE(!unpack(chunk.id, bad, chunk.file_offset, &key, Trust::nothing).ok());
-  REQUIRE(!check_stored(chunk.id, bad).ok());
+  REQUIRE(!unpack(placed(chunk), bad, &key, Trust::nothing).ok());
+  REQUIRE(!check_stored(chunk.id, chunk.header.form(), bad).ok());
 }
 
 }  // namespace
@@ -248,6 +250,130 @@ TEST_CASE("a cancelled pipeline ends at once, waits for the pool and loses nothi
   EXPECT_EQ(stopping.size(), 0);
 }
 
+TEST_CASE("a stream that broke off is never taken for a whole one") {
+  asio::io_context context;
+  Loop loop(context);
+  HeldPool pool(loop);
+  auto poll = [&context] {
+    context.restart();
+    context.poll();
+  };
+  Policy policy;
+  policy.cut = CutPolicy::fixed(64 * kKiB);
+  Pipeline::Options options;
+  options.window = 3 * 140 * kKiB;
+  ByteVector bytes(2 * kMiB, 7);
+  Flow flow, late, other;
+  Pipeline pipeline(loop, pool, policy, options);
+  TaskGroup producer(loop), consumer(loop);
+  producer.spawn(produce(pipeline, bytes, {100000}, flow));
+  consumer.spawn(consume(pipeline, flow));
+  poll();
+  EXPECT(!pool.jobs.empty());
+  producer.cancel();
+  poll();
+  EXPECT(flow.produced.is(Code::cancelled));
+  // The consumer, whom nobody cancelled, hears of it, and so does whoever tries to end the stream or to go on with it.
+  EXPECT(flow.ended);
+  EXPECT(flow.consumed.is(Code::cancelled));
+  auto end = [](Pipeline& pipe, Flow& into) -> Task<void> { into.produced = co_await pipe.finish(); };
+  producer.spawn(end(pipeline, late));
+  poll();
+  EXPECT(late.produced.is(Code::cancelled));
+  producer.spawn(produce(pipeline, bytes, {100000}, other));
+  poll();
+  EXPECT(other.produced.is(Code::cancelled));
+  while (!pool.jobs.empty()) pool.run_job(0);
+  producer.spawn(pipeline.stop());
+  poll();
+  EXPECT_EQ(producer.size() + consumer.size(), 0);
+}
+
+TEST_CASE("chunks that were taken count in the window until they are let go") {
+  World world;
+  Policy policy;
+  policy.cut = CutPolicy::fixed(64 * kKiB);
+  policy.compression = Compression::none;
+  Pipeline::Options options;
+  options.window = 4 * 66 * kKiB;
+  SeededRandom random(12);
+  ByteVector bytes = random_bytes(random, 20 * 64 * kKiB);
+  Flow flow;
+  std::deque<ReadyChunk> held;
+  Pipeline pipeline(world.loop, world.pool, policy, options);
+  TaskGroup group(world.loop);
+  auto hoard = [](Pipeline& pipe, std::deque<ReadyChunk>& into, bool& ended) -> Task<void> {
+    while (true) {
+      auto next = co_await pipe.next();
+      if (!next.ok() || !next->has_value()) break;
+      into.push_back(std::move(**next));
+    }
+    ended = true;
+  };
+  group.spawn(produce(pipeline, bytes, {100000}, flow));
+  group.spawn(hoard(pipeline, held, flow.ended));
+  std::size_t taken = 0;
+  for (; !flow.ended; ++taken) {
+    world.poll();
+    std::size_t memory = 0;
+    for (const ReadyChunk& ready : held) memory += ready.memory;
+    EXPECT_LE(memory, options.window);
+    REQUIRE(!held.empty());
+    if (taken == 0) EXPECT_EQ(held.size(), 4);
+    held.pop_front();
+    world.poll();
+  }
+  EXPECT_EQ(taken + held.size(), 20);
+  group.spawn(pipeline.stop());
+  world.poll();
+}
+
+TEST_CASE("a window too small for one chunk still lets the consumer hold one while he waits for the next") {
+  World world;
+  Policy policy;
+  policy.cut = CutPolicy::fixed(64 * kKiB);
+  Pipeline::Options options;
+  options.window = 1;
+  ByteVector bytes(10 * 64 * kKiB, 3);
+  Flow flow;
+  std::size_t count = 0;
+  Pipeline pipeline(world.loop, world.pool, policy, options);
+  TaskGroup group(world.loop);
+  auto keep_last = [](Pipeline& pipe, std::size_t& taken) -> Task<void> {
+    ReadyChunk last;
+    while (true) {
+      auto next = co_await pipe.next();
+      if (!next.ok() || !next->has_value()) break;
+      last = std::move(**next);
+      ++taken;
+    }
+  };
+  group.spawn(produce(pipeline, bytes, {1000}, flow));
+  group.spawn(keep_last(pipeline, count));
+  world.poll();
+  EXPECT_EQ(count, 10);
+  EXPECT(flow.produced.ok());
+  group.spawn(pipeline.stop());
+  world.poll();
+}
+
+TEST_CASE("what a chunk occupies is known and near its size, however it was cut") {
+  World world;
+  SeededRandom random(13);
+  for (int round = 0; round < 30; ++round) {
+    Policy policy = any_policy(random);
+    policy.sealing = Sealing::none;
+    policy.code = round % 2 == 0 ? CodePolicy() : CodePolicy{4, 2};
+    Flow flow = through(world, policy, nullptr, any_bytes(random, 200000), {70000});
+    for (const ReadyChunk& ready : flow.chunks) {
+      std::size_t stored = ready.chunk.stored.size(), parity = 0;
+      for (std::size_t i = 4; i < ready.shards.size(); ++i) parity += ready.shards[i].data.size();
+      EXPECT_GE(ready.memory, stored + parity);
+      EXPECT_LE(ready.memory, 2 * stored + parity);
+    }
+  }
+}
+
 TEST_CASE("an append seals its chunks to their place in the file") {
   World world;
   SeededRandom random(3);
@@ -268,8 +394,10 @@ TEST_CASE("an append seals its chunks to their place in the file") {
   REQUIRE_EQ(flow.chunks.size(), 1);
   const StoredChunk& chunk = flow.chunks[0].chunk;
   EXPECT_EQ(chunk.file_offset, 12345);
-  EXPECT(unpack(chunk.id, chunk.stored, 12345, &key, Trust::nothing).ok());
-  EXPECT(unpack(chunk.id, chunk.stored, 0, &key, Trust::nothing).is(Code::damaged));
+  PlacedExtent place = placed(chunk);
+  EXPECT(unpack(place, chunk.stored, &key, Trust::nothing).ok());
+  place.offset = 0;
+  EXPECT(unpack(place, chunk.stored, &key, Trust::nothing).is(Code::damaged));
 }
 
 TEST_CASE("on real threads the same chunks come out as on one") {

@@ -84,6 +84,13 @@ Policy any_policy(Random& random) {
   return policy;
 }
 
+PlacedExtent placed(const StoredChunk& chunk) {
+  PlacedExtent extent;
+  extent.offset = chunk.file_offset;
+  extent.extent = Extent::of(chunk, CodePolicy());
+  return extent;
+}
+
 void InlinePool::submit(UniqueFunction<void()> work, UniqueFunction<void()> done) {
   work();
   auto shared = std::make_shared<UniqueFunction<void()>>(std::move(done));

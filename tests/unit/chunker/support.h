@@ -35,6 +35,9 @@ ByteVector any_bytes(Random& random, std::size_t size);
 // Valid; chunks small enough that small inputs have several.
 Policy any_policy(Random& random);
 
+// The whole chunk as an extent, at the place where it was packed.
+PlacedExtent placed(const StoredChunk& chunk);
+
 class InlinePool final : public Pool {
  public:
   explicit InlinePool(Loop& loop) : Pool(loop) {}
