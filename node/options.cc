@@ -8,8 +8,8 @@ namespace vortex::node {
 namespace {
 
 Status check_zone(const std::string& zone) {
-  if (zone.size() > kZoneNameMax)
-    return Error(Code::bad_config, "it is longer than " + std::to_string(kZoneNameMax) + " bytes");
+  if (zone.size() > dht::kZoneNameMax)
+    return Error(Code::bad_config, "it is longer than " + std::to_string(dht::kZoneNameMax) + " bytes");
   auto allowed = [](char c) { return c > ' ' && c < 127; };
   if (!std::ranges::all_of(zone, allowed)) return Error(Code::bad_config, "it has a space or a control character");
   return Status();
@@ -33,16 +33,17 @@ void declare(Settings& settings, NodeOptions& options) {
   settings.text("join", options.join, "join a cluster: a token, or a file that holds one");
   settings.address("listen", options.listen, "where to accept connections");
   settings.address("advertise", options.advertise, "where others reach this node, if not at --listen");
-  settings.choice("topology", options.topology, {{"all-to-all", Topology::all_to_all}, {"ring", Topology::ring}},
+  settings.choice("topology", options.topology,
+                  {{"all-to-all", dht::Topology::all_to_all}, {"ring", dht::Topology::ring}},
                   "who talks to whom unasked");
   settings.choice("transport", options.transport, {{"tls", net::Transport::tls}, {"plain", net::Transport::plain}},
                   "plain only where all is trusted");
   settings.text("zone", options.zone, "what fails together: a rack, a room; copies go to different zones", &check_zone);
   settings.size("capacity", options.capacity, 0, std::uint64_t(1) << 60, "bytes for chunks; 0: what the disk holds");
-  settings.number("partitions", options.partitions, 1, kPartitionsMax,
+  settings.number("partitions", options.partitions, 1, dht::kPartitionsMax,
                   "of the metadata; a power of two; with --create");
-  settings.number("replicas", options.replicas, 1, kReplicasMax, "copies of everything, odd; with --create");
-  settings.number("min-replicas", options.min_replicas, 1, kReplicasMax,
+  settings.number("replicas", options.replicas, 1, kGroupSizeMax, "copies of everything, odd; with --create");
+  settings.number("min-replicas", options.min_replicas, 1, kGroupSizeMax,
                   "durable copies before a store is acknowledged");
   settings.size("inline-max", options.inline_max, 0, kInlineMax, "files up to this size live with their name");
   settings.duration("heartbeat", options.heartbeat, milliseconds(20), seconds(10), "time between two heartbeats");

@@ -9,12 +9,12 @@
 #include "base/network.h"
 #include "base/settings.h"
 #include "base/time.h"
+#include "dht/members/member.h"
+#include "dht/partition/key_space.h"
 #include "net/secure_handshaker.h"
+#include "node/files/policy.h"
 
 namespace vortex::node {
-
-// Who talks to whom unasked.
-enum class Topology : std::uint8_t { all_to_all, ring };
 
 struct NodeOptions {
   std::string data;      // directory; made if it is not there
@@ -26,7 +26,7 @@ struct NodeOptions {
 
   Address listen;     // 0.0.0.0:7400
   Address advertise;  // what others are told; empty: what `listen` resolves to
-  Topology topology = Topology::all_to_all;
+  dht::Topology topology = dht::Topology::all_to_all;
   net::Transport transport = net::Transport::tls;
   std::string zone;
   std::uint64_t capacity = 0;  // bytes of chunks; 0: what the disk holds
@@ -45,9 +45,7 @@ struct NodeOptions {
 };
 
 inline constexpr std::uint16_t kDefaultPort = 7400;
-inline constexpr std::uint32_t kPartitionsMax = 65536;
-inline constexpr std::uint32_t kReplicasMax = 7;
-inline constexpr std::size_t kZoneNameMax = 64;
+inline constexpr std::uint32_t kGroupSizeMax = 7;
 
 // Declares them all; `options` outlives `settings`.
 void declare(Settings& settings, NodeOptions& options);

@@ -29,7 +29,7 @@ Task<Result<std::unique_ptr<Membership>>> Membership::open(Env& env, net::Dispat
   NodeStore store(env, options.directory);
   CO_ASSIGN_OR_RETURN(NodeState state, co_await store.open());
   std::unique_ptr<Membership> membership(new Membership(env, dispatcher, std::move(options), std::move(state)));
-  CO_RETURN_IF_ERROR(co_await membership->book_.load());
+  CO_RETURN_IF_ERROR(co_await membership->local_book_.load());
   co_return std::move(membership);
 }
 
@@ -38,8 +38,9 @@ Membership::Membership(Env& env, net::Dispatcher& dispatcher, MembershipOptions 
       options_(std::move(options)),
       state_(std::move(state)),
       store_(env, options_.directory),
-      book_(env, options_.directory),
-      credentials_(state_, directory_, book_),
+      local_book_(env, options_.directory),
+      book_(&local_book_),
+      credentials_(state_, directory_, local_book_),
       handshaker_(env.random(), end_of(state_, options_), credentials_, net::Presented()),
       board_(env, dispatcher),
       server_(board_, handshaker_),

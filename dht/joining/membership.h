@@ -72,7 +72,12 @@ class Membership {
   Heartbeats& heartbeats() { return heartbeats_; }
   net::Peers& peers() { return peers_; }
   net::Switchboard& switchboard() { return board_; }
-  Book& book() { return book_; }
+  Book& book() { return *book_; }
+  // The book is kept elsewhere, by something that outlives this: before one of the beginnings.
+  void use(Book& book) {
+    book_ = &book;
+    credentials_.use(book);
+  }
   // Told when a connection to a node broke or could not be made.
   void on_down(std::function<void(const NodeId&, const Error&)> observer) { on_down_ = std::move(observer); }
 
@@ -125,7 +130,8 @@ class Membership {
   NodeState state_;
   NodeStore store_;
   Directory directory_;
-  LocalBook book_;
+  LocalBook local_book_;
+  Book* book_;
   MemberCredentials credentials_;
   net::SecureHandshaker handshaker_;
   net::Switchboard board_;

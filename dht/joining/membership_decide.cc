@@ -24,7 +24,7 @@ Task<Result<net::JoinToken>> Membership::create_token(TokenTerms terms) {
   token.addresses.push_back(address());
   token.cluster = state_.cluster;
   token.secret = net::Secret::random(env_.random());
-  auto made = co_await book_.add_token(token.secret, terms);
+  auto made = co_await book_->add_token(token.secret, terms);
   if (!made.ok()) co_return std::move(made).error();
   co_return token;
 }

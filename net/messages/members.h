@@ -111,8 +111,11 @@ struct ClusterSettings {
   Topology topology = Topology::all_to_all;
   std::uint32_t heartbeat_ms = 300;
   NodeId keeper;  // who keeps the decisions: tokens, standing, the secret, these settings
+  // Decided when the cluster is created.
+  std::uint32_t partitions = 256;
+  std::uint32_t replicas = 3;
   bool operator==(const ClusterSettings&) const = default;
-  VORTEX_FIELDS(version, topology, heartbeat_ms, keeper)
+  VORTEX_FIELDS(version, topology, heartbeat_ms, keeper, partitions, replicas)
 };
 
 // The joiner has proven a token and its id; it is told the cluster's secret and whom to talk to.
