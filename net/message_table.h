@@ -38,7 +38,17 @@ namespace vortex::net {
   X(114, ApplyCommand,   ApplyCommandRequest,   ApplyCommandResponse,   kFrameBodyMax, 0, 0, frame, false, member, normal) \
   X(115, AskTransaction, AskTransactionRequest, AskTransactionResponse, 64 * kKiB,     0, 0, frame, true,  member, normal) \
   X(116, FindPartitions, FindPartitionsRequest, FindPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  client, normal) \
-  X(117, TellPartitions, TellPartitionsRequest, TellPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  member, normal)
+  X(117, TellPartitions, TellPartitionsRequest, TellPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  member, normal) \
+  X(176, ListMembers,      ListMembersRequest,      ListMembersResponse,      kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(177, ReportNodes,      ReportNodesRequest,      ReportNodesResponse,      kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(178, ReportPartitions, ReportPartitionsRequest, ReportPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(179, CreateToken,      CreateTokenRequest,      CreateTokenResponse,      4 * kKiB,      0, 0, frame, false, client, normal) \
+  X(180, ListTokens,       ListTokensRequest,       ListTokensResponse,       kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(181, RevokeToken,      RevokeTokenRequest,      RevokeTokenResponse,      1 * kKiB,      0, 0, frame, true,  client, normal) \
+  X(182, CreateKey,        CreateKeyRequest,        CreateKeyResponse,        kFrameBodyMax, 0, 0, frame, false, client, normal) \
+  X(183, ListKeys,         ListKeysRequest,         ListKeysResponse,         kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(184, RevokeKey,        RevokeKeyRequest,        RevokeKeyResponse,        1 * kKiB,      0, 0, frame, true,  client, normal) \
+  X(185, SetStanding,      SetStandingRequest,      SetStandingResponse,      4 * kKiB,      0, 0, frame, true,  client, normal)
 
 #define VORTEX_RETIRED_MESSAGES(X)
 // clang-format on

@@ -10,6 +10,7 @@
 #include "node/chunk_store.h"
 #include "node/metadata.h"
 #include "node/namespace/tree.h"
+#include "node/views/views.h"
 
 namespace vortex::node {
 
@@ -53,6 +54,7 @@ struct Node::Parts {
   std::unique_ptr<Metadata> metadata;
   std::unique_ptr<RecordsBook> book;
   std::unique_ptr<Tree> tree;
+  std::unique_ptr<Views> views;
 };
 
 // Everything that is on disk; nobody hears of this node yet.
@@ -75,6 +77,8 @@ Task<Status> Node::Parts::open() {
   CO_ASSIGN_OR_RETURN(metadata, co_await Metadata::open(env, dispatcher, *membership, meta));
   book = std::make_unique<RecordsBook>(env, metadata->records());
   tree = std::make_unique<Tree>(env, metadata->records());
+  views = std::make_unique<Views>(env, *membership, *metadata, *chunks, *book, options.version);
+  views->serve(dispatcher);
   membership->use(*book);
   co_return Status();
 }

@@ -17,6 +17,8 @@
 namespace vortex::node {
 
 struct NodeOptions {
+  std::string version;  // of the program, as it is shown to people
+
   std::string data;      // directory; made if it is not there
   std::string meta_dir;  // empty: in `data`
 

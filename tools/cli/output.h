@@ -28,6 +28,7 @@ class Output {
   void put_all(std::string_view json_object);
   // What the user may do about the error that the command is about to return.
   void hint(std::string text) { hint_ = std::move(text); }
+  bool has_hint() const { return !hint_.empty(); }
 
   // Prints what was collected and, on failure, why and what to do. Returns the exit status. Last call.
   int finish(const Status& status);
