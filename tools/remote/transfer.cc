@@ -1,0 +1,122 @@
+#include "tools/remote/transfer.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "node/fetch/fetcher.h"
+#include "node/store/storer.h"
+#include "tools/remote/file_text.h"
+#include "tools/remote/local_io.h"
+
+namespace vortex::remote {
+
+namespace {
+
+constexpr std::uint32_t kPageSize = 1000;
+
+class Nowhere final : public node::ByteSink {
+ public:
+  Task<Status> write(std::uint64_t, Buffer) override { co_return Status(); }
+  Task<Status> hole(std::uint64_t, std::uint64_t) override { co_return Status(); }
+};
+
+node::Attributes attributes_of(Env& env, const std::string& source) {
+  node::Attributes attributes;
+  attributes.modified = env.clock().wall_now().time_since_epoch().count();
+  struct stat about {};
+  if (source != "-" && ::stat(source.c_str(), &about) == 0) {
+    attributes.mode = about.st_mode & node::kModeMask;
+    attributes.modified = std::int64_t(about.st_mtim.tv_sec) * 1'000'000'000 + about.st_mtim.tv_nsec;
+  }
+  attributes.accessed = attributes.changed = attributes.born = attributes.modified;
+  return attributes;
+}
+
+Task<Result<node::Inode>> fetch_to(Remote& from, std::string path, node::ByteSink& sink, Range range) {
+  node::FetchOptions options;
+  options.record_timeout = from.timeout;
+  options.offset = range.offset;
+  options.length = range.length;
+  if (range.from_end) {
+    CO_ASSIGN_OR_RETURN(node::Inode inode, co_await from.names.stat(path, true, from.timeout));
+    options.offset = inode.size - std::min(inode.size, *range.from_end);
+    options.length = *range.from_end;
+  }
+  node::Fetcher fetcher(from.env, from.files, from.holders);
+  co_return co_await fetcher.fetch(path, sink, options);
+}
+
+}  // namespace
+
+Task<Status> store_file(Remote& to, std::string source, std::string path, StoreWish wish, Transfer& done) {
+  CO_ASSIGN_OR_RETURN(Descriptor descriptor, open_to_read(source));
+  DescriptorSource bytes(to.env, std::move(descriptor));
+  node::StoreOptions options;
+  options.attributes = attributes_of(to.env, source);
+  options.record_timeout = to.timeout;
+  options.change = to.names.change(to.timeout);
+  options.change.only_if.absent = wish.if_absent;
+  options.change.only_if.version = wish.if_version;
+  node::Storer storer(to.env, to.files, to.holders);
+  auto stored = co_await storer.store(path, bytes, options);
+  if (!stored.ok()) co_return about(path, stored.error());
+  ++done.files;
+  done.bytes += stored->size;
+  done.last = std::move(*stored);
+  co_return Status();
+}
+
+Task<Status> fetch_file(Remote& from, std::string path, std::string target, Range range, Transfer& done) {
+  if (target == "-") {
+    PipeSink sink(from.env, Descriptor(STDOUT_FILENO, false));
+    auto fetched = co_await fetch_to(from, path, sink, range);
+    if (!fetched.ok()) co_return about(path, fetched.error());
+    ++done.files;
+    co_return Status();
+  }
+  CO_ASSIGN_OR_RETURN(std::unique_ptr<FileSink> sink, FileSink::create(from.env, target));
+  if (range.from_end) {
+    CO_ASSIGN_OR_RETURN(node::Inode inode, co_await from.names.stat(path, true, from.timeout));
+    range.offset = inode.size - std::min(inode.size, *range.from_end);
+    range.from_end.reset();
+  }
+  sink->begin_at(range.offset);
+  auto fetched = co_await fetch_to(from, path, *sink, range);
+  if (!fetched.ok()) co_return about(path, fetched.error());
+  CO_RETURN_IF_ERROR(sink->finish(fetched->attributes.mode, fetched->attributes.modified));
+  ++done.files;
+  done.bytes += fetched->size;
+  co_return Status();
+}
+
+Task<Status> verify(Remote& from, std::string path, std::uint64_t& checked, std::vector<std::string>& damaged) {
+  auto inode = co_await from.names.stat(path, false, from.timeout);
+  if (!inode.ok()) co_return about(path, inode.error());
+  if (inode->type == node::FileType::symlink) co_return Status();
+  if (inode->type == node::FileType::directory) {
+    std::string after;
+    bool more = true;
+    while (more) {
+      auto page = co_await from.names.list(path, after, kPageSize, from.timeout);
+      if (!page.ok()) co_return about(path, page.error());
+      for (const auto& entry : page->entries) {
+        Status below_it = co_await verify(from, below(path, entry.name), checked, damaged);
+        if (!below_it.ok() && !below_it.is(Code::not_found)) co_return below_it;
+        after = entry.name;
+      }
+      more = page->more && !page->entries.empty();
+    }
+    co_return Status();
+  }
+  Nowhere nowhere;
+  auto read = co_await fetch_to(from, path, nowhere, Range());
+  if (read.is(Code::not_found)) co_return Status();  // it was removed meanwhile
+  ++checked;
+  if (read.is(Code::damaged)) damaged.push_back(path);
+  if (!read.ok() && !read.is(Code::damaged)) co_return about(path, read.error());
+  co_return Status();
+}
+
+}  // namespace vortex::remote

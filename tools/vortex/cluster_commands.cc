@@ -1,0 +1,128 @@
+// Commands that show the cluster.
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "tools/cli/output.h"
+#include "tools/remote/cluster_state.h"
+#include "tools/remote/file_text.h"
+#include "tools/remote/remote.h"
+#include "tools/vortex/commands.h"
+
+namespace vortex {
+
+namespace {
+
+using nlohmann::json;
+using remote::ClusterState;
+using remote::Remote;
+
+json partition_json(const net::PartitionReport& partition) {
+  json members = json::array();
+  for (const net::PartitionReplica& replica : partition.members)
+    members.push_back({{"id", replica.node.hex()}, {"voter", replica.voter}});
+  return {{"id", partition.id},           {"leader", partition.leader.hex()}, {"term", partition.term},
+          {"members", members},           {"applied", partition.applied},     {"lag", partition.lag},
+          {"records", partition.records}, {"bytes", partition.bytes}};
+}
+
+Task<Status> partitions(Remote& from, const cli::Invocation&, cli::Output& out) {
+  net::ReportPartitionsRequest request;
+  request.everywhere = true;
+  CO_ASSIGN_OR_RETURN(net::ReportPartitionsResponse all,
+                      co_await from.session.ask<net::ReportPartitions>(request, from.timeout));
+  json list = json::array();
+  out.text("partition  leader    term  members  applied     lag  records  bytes\n");
+  for (const net::PartitionReport& each : all.partitions) {
+    list.push_back(partition_json(each));
+    auto cell = [](const std::string& text, std::size_t width) {
+      return std::string(text.size() < width ? width - text.size() : 0, ' ') + text;
+    };
+    std::size_t voters = static_cast<std::size_t>(std::ranges::count_if(each.members, &net::PartitionReplica::voter));
+    std::string members = std::to_string(voters) + "/" + std::to_string(each.members.size());
+    out.text(cell(std::to_string(each.id), 9) + "  " + each.leader.short_hex() + cell(std::to_string(each.term), 6) +
+             cell(members, 9) + cell(std::to_string(each.applied), 9) + cell(std::to_string(each.lag), 8) +
+             cell(std::to_string(each.records), 9) + "  " + remote::size_text(each.bytes) + "\n");
+  }
+  if (all.partitions.size() < all.partitions_total)
+    out.text(std::to_string(all.partitions_total - all.partitions.size()) +
+             " partitions have no leader that answers\n");
+  out.put("partitions", list);
+  co_return Status();
+}
+
+json status_json(const ClusterState& state) {
+  return {{"cluster_id", state.members.cluster.hex()},
+          {"nodes_total", state.nodes_total},
+          {"nodes_alive", state.nodes_alive},
+          {"partitions", state.partitions.partitions_total},
+          {"partitions_without_leader", state.without_leader},
+          {"partitions_short_of_members", state.short_of_members},
+          {"chunks", state.chunks},
+          {"bytes_stored", state.bytes_stored},
+          {"bytes_capacity", state.bytes_capacity},
+          {"warnings", state.warnings}};
+}
+
+Task<Status> status(Remote& from, const cli::Invocation&, cli::Output& out) {
+  CO_ASSIGN_OR_RETURN(ClusterState state, co_await remote::look_at_cluster(from));
+  for (const auto& [name, value] : status_json(state).items()) out.put(name, value);
+  out.text("cluster     " + state.members.cluster.short_hex() + "\n");
+  out.text("nodes       " + std::to_string(state.nodes_alive) + " of " + std::to_string(state.nodes_total) +
+           " alive\n");
+  out.text("partitions  " + std::to_string(state.partitions.partitions_total) + ", " +
+           std::to_string(state.without_leader) + " without a leader, " + std::to_string(state.short_of_members) +
+           " short of members\n");
+  out.text("chunks      " + std::to_string(state.chunks) + " copies, " + remote::size_text(state.bytes_stored) +
+           " of " + remote::size_text(state.bytes_capacity) + "\n");
+  for (const std::string& warning : state.warnings) out.text("warning     " + warning + "\n");
+  co_return Status();
+}
+
+Task<Status> wait_healthy(Remote& from, const cli::Invocation&, cli::Output& out) {
+  Instant deadline = from.env.now() + from.timeout;
+  while (true) {
+    auto state = co_await remote::look_at_cluster(from);
+    if (state.ok() && state->healthy()) {
+      out.put("healthy", true);
+      co_return Status();
+    }
+    if (from.env.now() >= deadline) {
+      out.put("healthy", false);
+      if (!state.ok()) co_return state.error();
+      co_return Error(Code::timed_out, "not healthy: " + state->complaint());
+    }
+    CO_RETURN_IF_ERROR(co_await sleep_for(from.env, milliseconds(200)));
+  }
+}
+
+Task<Status> df(Remote& from, const cli::Invocation&, cli::Output& out) {
+  CO_ASSIGN_OR_RETURN(ClusterState state, co_await remote::look_at_cluster(from));
+  std::uint64_t left = state.bytes_capacity - std::min(state.bytes_capacity, state.bytes_stored);
+  out.text(remote::size_text(state.bytes_capacity) + " capacity, " + remote::size_text(state.bytes_stored) + " used, " +
+           remote::size_text(left) + " left (copies counted)\n");
+  out.put("bytes_capacity", state.bytes_capacity);
+  out.put("bytes_stored", state.bytes_stored);
+  out.put("bytes_left", left);
+  co_return Status();
+}
+
+cli::Command seeing(std::string name, std::string summary, remote::Body body) {
+  cli::Command command;
+  command.name = std::move(name);
+  command.group = "seeing";
+  command.summary = std::move(summary);
+  command.run = remote::with_cluster(std::move(body));
+  return command;
+}
+
+}  // namespace
+
+std::vector<cli::Command> cluster_commands() {
+  return {seeing("status", "how the cluster is", status),
+          seeing("wait healthy", "waits until all nodes are alive and all partitions complete", wait_healthy),
+          seeing("partitions", "who leads which partition, and how far it is", partitions),
+          seeing("df", "how much space there is", df)};
+}
+
+}  // namespace vortex

@@ -1,0 +1,177 @@
+// Commands that move bytes: store, fetch, cat, verify.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tools/cli/output.h"
+#include "tools/remote/file_text.h"
+#include "tools/remote/local_tree.h"
+#include "tools/remote/remote.h"
+#include "tools/remote/transfer.h"
+#include "tools/vortex/commands.h"
+
+namespace vortex {
+
+namespace {
+
+using remote::Remote;
+using remote::Transfer;
+
+Result<remote::StoreWish> store_wish(const cli::Invocation& invocation) {
+  remote::StoreWish wish;
+  wish.if_absent = invocation.has("--if-absent");
+  if (invocation.has("--if-version")) {
+    ASSIGN_OR_RETURN(double version, invocation.number("--if-version", 0, 0));
+    wish.if_version = static_cast<std::uint64_t>(version);
+  }
+  if (wish.if_absent && wish.if_version)
+    return Error(Code::invalid_argument, "a file that is absent has no version: say --if-absent or --if-version");
+  return wish;
+}
+
+void report(const Transfer& done, cli::Output& out) {
+  out.put("files", done.files);
+  out.put("bytes", done.bytes);
+  out.put("directories", done.directories);
+}
+
+Task<Status> store(Remote& to, const cli::Invocation& invocation, cli::Output& out) {
+  CO_ASSIGN_OR_RETURN(remote::StoreWish wish, store_wish(invocation));
+  const std::string& target = invocation.arguments.back();
+  const std::size_t sources = invocation.arguments.size() - 1;
+  auto there = co_await to.names.stat(target, true, to.timeout);
+  bool directory = there.ok() && there->type == node::FileType::directory;
+  if (!there.ok() && !there.is(Code::not_found)) co_return remote::about(target, there.error());
+  if (sources > 1 && !directory)
+    co_return Error(Code::not_directory, target + " is not a directory, and several files cannot go to one name");
+  Transfer done;
+  for (std::size_t i = 0; i < sources; ++i) {
+    const std::string& source = invocation.arguments[i];
+    bool stream = source == "-";
+    bool below = directory && !stream;
+    std::string path = below ? remote::below(target, remote::last_name(source)) : target;
+    std::error_code error;
+    bool is_tree = !stream && std::filesystem::is_directory(source, error);
+    if (is_tree && !invocation.has("--recursive")) {
+      out.hint("'vortex store -r' stores a directory with all that is in it");
+      co_return Error(Code::is_directory, source + " is a directory");
+    }
+    Status stored = is_tree ? co_await remote::store_tree(to, source, path, wish, done)
+                            : co_await remote::store_file(to, source, path, wish, done);
+    if (!stored.ok()) co_return stored;
+  }
+  if (done.last) out.put("version", done.last->version);
+  if (done.last) out.put("etag", to_hex(done.last->etag));
+  report(done, out);
+  co_return Status();
+}
+
+// "OFFSET-END" with the last byte's number, "OFFSET-", or "-LAST": as in HTTP.
+Result<remote::Range> parse_range(const std::string& text) {
+  std::size_t dash = text.find('-');
+  auto wrong = [&] {
+    return Error(Code::invalid_argument, "--range is FIRST-LAST, FIRST- or -COUNT, not '" + text + "'");
+  };
+  if (dash == std::string::npos || text.size() == 1) return wrong();
+  auto number = [](const std::string& digits) -> std::optional<std::uint64_t> {
+    if (digits.empty() || digits.size() > 18) return std::nullopt;
+    for (char c : digits)
+      if (c < '0' || c > '9') return std::nullopt;
+    return std::stoull(digits);
+  };
+  std::string before = text.substr(0, dash), after = text.substr(dash + 1);
+  remote::Range range;
+  auto first = number(before), last = number(after);
+  if ((!before.empty() && !first) || (!after.empty() && !last)) return wrong();
+  if (before.empty()) {
+    range.from_end = *last;
+    return range;
+  }
+  range.offset = *first;
+  if (after.empty()) return range;
+  if (*last < *first) return wrong();
+  range.length = *last - *first + 1;
+  return range;
+}
+
+Task<Status> fetch(Remote& from, const cli::Invocation& invocation, cli::Output& out) {
+  remote::Range range;
+  if (auto text = invocation.text("--range")) {
+    CO_ASSIGN_OR_RETURN(range, parse_range(*text));
+  }
+  const std::string& target = invocation.arguments.back();
+  const std::size_t sources = invocation.arguments.size() - 1;
+  std::error_code error;
+  bool directory = target != "-" && std::filesystem::is_directory(target, error);
+  if (sources > 1 && !directory && target != "-")
+    co_return Error(Code::not_directory, target + " is not a directory, and several files cannot go to one name");
+  Transfer done;
+  for (std::size_t i = 0; i < sources; ++i) {
+    const std::string& source = invocation.arguments[i];
+    std::string path = directory ? remote::below(target, remote::last_name(source)) : target;
+    auto inode = co_await from.names.stat(source, true, from.timeout);
+    if (!inode.ok()) co_return remote::about(source, inode.error());
+    bool is_tree = inode->type == node::FileType::directory;
+    if (is_tree && !invocation.has("--recursive")) {
+      out.hint("'vortex fetch -r' fetches a directory with all that is in it");
+      co_return Error(Code::is_directory, source + " is a directory");
+    }
+    if (is_tree && target == "-") co_return Error(Code::is_directory, source + " is a directory, and - takes bytes");
+    Status fetched = is_tree ? co_await remote::fetch_tree(from, source, path, done)
+                             : co_await remote::fetch_file(from, source, path, range, done);
+    if (!fetched.ok()) co_return fetched;
+  }
+  // Standard output belongs to the bytes.
+  if (target != "-") report(done, out);
+  co_return Status();
+}
+
+Task<Status> cat(Remote& from, const cli::Invocation& invocation, cli::Output&) {
+  Transfer done;
+  for (const std::string& path : invocation.arguments)
+    CO_RETURN_IF_ERROR(co_await remote::fetch_file(from, path, "-", remote::Range(), done));
+  co_return Status();
+}
+
+Task<Status> verify(Remote& from, const cli::Invocation& invocation, cli::Output& out) {
+  std::uint64_t checked = 0;
+  std::vector<std::string> damaged;
+  for (const std::string& path : invocation.arguments)
+    CO_RETURN_IF_ERROR(co_await remote::verify(from, path, checked, damaged));
+  for (const std::string& path : damaged) out.text("damaged: " + remote::printable(path) + "\n");
+  out.text(std::to_string(checked) + " files checked, " + std::to_string(damaged.size()) + " damaged\n");
+  out.put("checked", checked);
+  out.put("damaged", damaged);
+  if (!damaged.empty()) co_return Error(Code::damaged, "some files cannot be read as they were stored");
+  co_return Status();
+}
+
+cli::Command transfer_command(std::string name, std::string arguments, std::size_t least, std::string summary,
+                              remote::Body body) {
+  cli::Command command;
+  command.name = std::move(name);
+  command.group = "files";
+  command.arguments = std::move(arguments);
+  command.arguments_min = least;
+  command.arguments_max = cli::Command::kAny;
+  command.summary = std::move(summary);
+  command.run = remote::with_cluster(std::move(body));
+  return command;
+}
+
+}  // namespace
+
+std::vector<cli::Command> transfer_commands() {
+  std::vector<cli::Command> all = {
+      transfer_command("store", "SRC… DST", 2, "stores files; - is standard input", store),
+      transfer_command("fetch", "SRC… DST", 2, "fetches files; - is standard output", fetch),
+      transfer_command("cat", "PATH…", 1, "prints what is in files", cat),
+      transfer_command("verify", "PATH…", 1, "reads files, or all below directories, and checks every byte", verify)};
+  all[0].flags = {{"--recursive", "", "directories, with all that is in them", 'r'},
+                  {"--if-absent", "", "fail when there is a file of that name"},
+                  {"--if-version", "N", "replace exactly this version"}};
+  all[1].flags = {{"--recursive", "", "directories, with all that is in them", 'r'},
+                  {"--range", "FIRST-LAST", "only these bytes; FIRST- and -COUNT work as in HTTP"}};
+  return all;
+}
+
+}  // namespace vortex
