@@ -80,8 +80,8 @@ void Dispatcher::on(F handler) {
   if constexpr (detail::is_task_handler<F, Request>()) {
     add(Method::kInfo.number, std::make_unique<detail::TaskHandler<Method, F>>(std::move(handler)));
   } else {
-    using Answer = std::invoke_result_t<const F&, Context&, Request&>;
-    static_assert(!detail::TaskValue<Answer>::value, "a coroutine takes its parameters by value");
+    using Returned = std::invoke_result_t<const F&, Context&, Request&>;
+    static_assert(!detail::TaskValue<Returned>::value, "a coroutine takes its parameters by value");
     add(Method::kInfo.number, std::make_unique<detail::InlineHandler<Method, F>>(std::move(handler)));
   }
 }
