@@ -208,7 +208,7 @@ void Peers::let_go(const Target& to) {
 
 Task<void> Peers::tidy() {
   while (true) {
-    Status slept = co_await sleep_for(env_, kTidyPeriod);
+    Status slept = co_await sleep_for(env_, std::min(kTidyPeriod, idle_close_ / 2));
     if (!slept.ok()) break;
     Instant now = env_.now();
     close_idle(now);

@@ -64,8 +64,8 @@ class Switchboard {
   Switchboard(const Switchboard&) = delete;
   Switchboard& operator=(const Switchboard&) = delete;
 
-  // Tells of every peer whose connection begins, whichever side made it: what the handshake has proven. Added before the
-  // first connection; what it uses outlives the last one. It must not end connections.
+  // Tells of every peer whose connection begins, whichever side made it: what the handshake has proven. Added before
+  // the first connection; what it uses outlives the last one. It must not end connections.
   void on_proven(std::function<void(const PeerInfo&)> observer) { proven_.push_back(std::move(observer)); }
   void tell_proven(const PeerInfo& peer) const {
     for (const auto& observer : proven_) observer(peer);

@@ -4,8 +4,26 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hash.h"
 
 namespace vortex::dht {
+
+// Counts the nearest, one by one, until there are enough of them.
+class Shortlist::Quorum {
+ public:
+  explicit Quorum(std::size_t count) : count_(count) {}
+  bool reached() const { return counted_ >= count_ || origins_.size() >= 2 * count_; }
+  void add(std::uint64_t origin) {
+    auto before = std::count(origins_.begin(), origins_.end(), origin);
+    if (before < static_cast<std::ptrdiff_t>(kOriginShare)) ++counted_;
+    origins_.push_back(origin);
+  }
+
+ private:
+  const std::size_t count_;
+  std::size_t counted_ = 0;
+  std::vector<std::uint64_t> origins_;
+};
 
 Shortlist::Shortlist(const Id& target, std::size_t count) : target_(target), count_(count) {
   CHECK(count > 0 && count <= kShortlistMax / 2);
@@ -55,6 +73,7 @@ void Shortlist::insert(Entry entry) {
   auto same_address = [&entry](const Entry& other) { return other.contact.address == entry.contact.address; };
   if (std::count_if(entries_.begin(), entries_.end(), same_address) >= static_cast<std::ptrdiff_t>(kIdsAtAddress))
     return;
+  entry.origin = xxh3(as_bytes(origin_of(entry.contact.address)));
   entries_.insert(place, std::move(entry));
   if (entries_.size() > kShortlistMax) drop_farthest();
 }
@@ -67,11 +86,12 @@ void Shortlist::drop_farthest() {
 
 std::optional<Contact> Shortlist::next() {
   if (asked_ >= kParallel || in_flight() >= kInFlightMax) return std::nullopt;
-  std::size_t alive = 0;
+  Quorum quorum(count_);
   for (Entry& entry : entries_) {
     if (entry.state == State::failed) continue;
+    if (quorum.reached()) break;
     // One that is late may be dead: somebody is asked in its place.
-    if (entry.state != State::late && ++alive > count_) break;
+    if (entry.state != State::late) quorum.add(entry.origin);
     if (entry.state != State::fresh) continue;
     entry.state = State::asked;
     ++asked_;
@@ -117,11 +137,12 @@ void Shortlist::late(const NodeId& id) {
 }
 
 bool Shortlist::done() const {
-  std::size_t answered = 0;
+  Quorum quorum(count_);
   for (const Entry& entry : entries_) {
     if (entry.state == State::failed) continue;
     if (entry.state != State::answered) return false;
-    if (++answered == count_) return true;
+    quorum.add(entry.origin);
+    if (quorum.reached()) return true;
   }
   return true;
 }

@@ -6,10 +6,11 @@
 //     only a fresh one is forgotten: when more than kShortlistMax are in view, the farthest; or when whoever named it
 //     is a liar: kLiesMax of those it named failed, and more than kLiesForTruth for each that answered.
 //  3. At most kParallel entries are asked and not late; at most kInFlightMax are asked or late.
-//  4. Only entries that answered are results. The lookup is over when the `count` nearest of those that have not failed
-//     have answered, or when nobody is left to ask and nobody is asked.
-//  5. An entry is asked only while it could still be a result: it is among the `count` nearest that have not failed and
-//     are not late.
+//  4. Only entries that answered are results. The lookup is over when the nearest of those that have not failed have
+//  all
+//     answered: `count` of them, of which no origin provides more than kOriginShare, or twice as many whatever their
+//     origins; or when nobody is left to ask and nobody is asked.
+//  5. An entry is asked only while the lookup could not be over without it (late ones do not count).
 #pragma once
 
 #include <cstdint>
@@ -54,11 +55,13 @@ class Shortlist {
     Contact contact;
     State state = State::fresh;
     std::uint16_t hops = 1;
+    std::uint64_t origin = 0;
     NodeId source;        // who named it; zero for our own table
     unsigned lies = 0;    // named by it and failed
     unsigned truths = 0;  // named by it and answered
     bool liar() const { return lies >= kLiesMax && lies > kLiesForTruth * truths; }
   };
+  class Quorum;
   std::vector<Entry>::iterator place_of(const NodeId& id);
   Entry* find(const NodeId& id);
   void insert(Entry entry);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "tests/scenarios/kademlia_flood.h"
 #include "tests/scenarios/open_handshaker.h"
 
 namespace vortex::sim {
@@ -107,7 +108,10 @@ WorldOptions swarm_world(const SwarmSettings& settings) {
 }  // namespace
 
 Swarm::Swarm(Run& run, SwarmSettings s)
-    : settings(s), world_(run.make_world(swarm_world(s))), dice_(world_.dice("swarm scenario")) {
+    : settings(s),
+      world_(run.make_world(swarm_world(s))),
+      dice_(world_.dice("swarm scenario")),
+      credentials_(swarm_credentials(world_.seed())) {
   for (std::size_t i = 0; i < settings.nodes; ++i) world_.add_machine();
 }
 
@@ -137,6 +141,37 @@ void Swarm::add() {
   std::vector<KademliaNode*> all = nodes();
   Address via = all[dice_.below(all.size())]->kademlia.self().address;
   start(world_.add_machine(), via);
+}
+
+void Swarm::start_flood(std::size_t identities, bool lie, std::uint64_t* shown) {
+  constexpr std::size_t kShowTo = 4;
+  Machine& machine = world_.add_machine();
+  FloodNode::Plan plan;
+  plan.world = world_.seed();
+  plan.number = machine.number();
+  plan.host = machine.host();
+  plan.identities = identities;
+  plan.lie = lie;
+  plan.shown = shown;
+  std::vector<KademliaNode*> all = nodes();
+  for (std::size_t i = 0; i < kShowTo; ++i)
+    plan.show_to.push_back(all[dice_.below(all.size())]->kademlia.self().address);
+  for (std::size_t i = 0; i < identities; ++i) dishonest_.insert(FloodNode::identity(plan, i).id());
+  net::MemoryCredentials* credentials = &credentials_;
+  machine.start([plan, credentials](Env& env) -> std::unique_ptr<Program> {
+    return std::make_unique<FloodNode>(env, plan, *credentials);
+  });
+}
+
+void Swarm::add_flood(std::size_t identities, std::uint64_t* shown) { start_flood(identities, false, shown); }
+void Swarm::add_liar(std::uint64_t* shown) { start_flood(1, true, shown); }
+
+std::size_t Swarm::honest_contacts() const {
+  std::size_t sum = 0;
+  std::vector<KademliaNode*> all = nodes();
+  for (KademliaNode* one : all)
+    for (KademliaNode* other : all) sum += one->kademlia.table().find(other->kademlia.self().id) ? 1 : 0;
+  return sum;
 }
 
 void Swarm::cut_one() {
@@ -182,7 +217,7 @@ bool Swarm::neighbours_known() const {
 
 // Somebody who is still on his way in need not be found, but may be.
 bool Swarm::is_nearest(const Id& target, const NodeId& found) const {
-  bool there = false;
+  bool there = dishonest_.contains(found);
   for (KademliaNode* one : nodes()) {
     const NodeId& id = one->kademlia.self().id;
     there = there || id == found;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "dht/kademlia/kademlia.h"
@@ -82,6 +83,12 @@ class Swarm {
   void start();
   // One more, by way of somebody who is there; on a machine of its own.
   void add();
+  // A machine that shows so many made-up identities to some of the nodes, and one that names nodes that do not exist.
+  // `shown` counts identities.
+  void add_flood(std::size_t identities, std::uint64_t* shown);
+  void add_liar(std::uint64_t* shown);
+  // Contacts that all nodes together know, without those of a flood.
+  std::size_t honest_contacts() const;
   // A random one goes dark; never the first.
   void cut_one();
   bool everybody_joined() const;
@@ -101,9 +108,12 @@ class Swarm {
   static Task<void> look_up(Swarm* swarm, KademliaNode* from, Id target, bool confirm, LookupTally* tally);
   void start(Machine& machine, std::optional<Address> via);
   bool is_nearest(const Id& target, const NodeId& found) const;
+  void start_flood(std::size_t identities, bool lie, std::uint64_t* shown);
 
   World& world_;
   Dice dice_;
+  net::MemoryCredentials credentials_;  // of those who misbehave
+  std::set<NodeId> dishonest_;          // they are there, and may be found
 };
 
 void measure(Run& run, const LookupTally& tally);
