@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/block_cache.h"
 #include "base/check.h"
 
 namespace vortex::chunker {
 namespace {
+
+static_assert(Pipeline::kWindowDefault <= kBlockCacheBytesMax / 2, "what one pipeline frees, the next finds again");
 
 std::size_t parity_memory(CodePolicy code, std::size_t stored_size) {
   return code.coded() ? code.parity * shard_data_size(code, stored_size) : 0;

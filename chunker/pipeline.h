@@ -24,7 +24,8 @@ struct ReadyChunk {
 // Cutting happens on the loop thread, a piece of at most kPieceMax at a time; everything else on the pool.
 class Pipeline {
  public:
-  static constexpr std::size_t kWindowDefault = 64 * kMiB;
+  // Larger ones gain nothing: chunks leave the processor's cache and blocks the block cache before they are used.
+  static constexpr std::size_t kWindowDefault = 32 * kMiB;
   static constexpr std::size_t kPieceMax = 256 * kKiB;
 
   struct Options {

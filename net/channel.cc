@@ -31,6 +31,7 @@ Task<void> Channel::run() {
   transport_.spawn(write_loop());
   arm(last_received_ + kPingAfter);
   if (open()) {
+    switchboard_.tell_proven(peer_);
     bool woken = co_await ended_.park();
     if (!woken) close(Error(Code::closed, "shutting down"));
   }

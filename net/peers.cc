@@ -42,15 +42,19 @@ Task<void> Peers::stop() {
   while (users_ > 0) co_await users_left_.park_uncancellable();
 }
 
+Peers::Key Peers::key_of(const Target& to) {
+  return to.id.is_zero() ? Key(NodeId(), to.address) : Key(to.id, Address());
+}
+
 Channel* Peers::open_channel(const Target& to, Purpose purpose) {
-  auto found = peers_.find(to.id.is_zero() ? Key(NodeId(), to.address) : Key(to.id, Address()));
+  auto found = peers_.find(key_of(to));
   if (found == peers_.end()) return nullptr;
   Channel* channel = found->second->link(purpose).channel;
   return channel && channel->open() ? channel : nullptr;
 }
 
 Result<Peers::Peer*> Peers::find_or_add(const Target& to) {
-  Key key = to.id.is_zero() ? Key(NodeId(), to.address) : Key(to.id, Address());
+  Key key = key_of(to);
   auto found = peers_.find(key);
   if (found == peers_.end()) {
     if (to.address.host.empty()) return Error(Code::unreachable, "no address is known for " + to.id.short_hex());
@@ -193,9 +197,18 @@ void Peers::renew(const NodeId& id, Purpose purpose, const Error& reason) {
   link.channel->close(reason);
 }
 
+void Peers::let_go(const Target& to) {
+  auto found = peers_.find(key_of(to));
+  if (found == peers_.end()) return;
+  Link& link = found->second->link(Purpose::control);
+  if (found->second->users > 0 || !link.channel || !link.channel->open() || !link.channel->idle()) return;
+  link.ours = true;
+  link.channel->close(Error(Code::closed, "not needed any more"));
+}
+
 Task<void> Peers::tidy() {
   while (true) {
-    Status slept = co_await sleep_for(env_, kTidyPeriod);
+    Status slept = co_await sleep_for(env_, std::min(kTidyPeriod, idle_close_ / 2));
     if (!slept.ok()) break;
     Instant now = env_.now();
     close_idle(now);
@@ -206,7 +219,7 @@ Task<void> Peers::tidy() {
 void Peers::close_idle(Instant now) {
   for (auto& [key, peer] : peers_)
     for (Link& link : peer->links) {
-      if (!link.channel || !link.channel->idle() || now < link.channel->last_used() + kIdleClose) continue;
+      if (!link.channel || !link.channel->idle() || now < link.channel->last_used() + idle_close_) continue;
       link.ours = true;
       link.channel->close(Error(Code::closed, "idle"));
     }

@@ -51,6 +51,14 @@ class Peers {
   // Ends the connections to a node that is no longer one of us.
   void close(const NodeId& id, const Error& reason);
 
+  // Ends the control connection of this target where nothing is under way on it: for those who know that they will not
+  // need it again soon.
+  void let_go(const Target& to);
+  // Is there an open control connection that was made from here?
+  bool connected(const Target& to) { return open_channel(to, Purpose::control) != nullptr; }
+  // How long a connection without use is kept; kIdleClose unless it is said.
+  void set_idle_close(Duration after) { idle_close_ = after; }
+
   // Says goodbye to everybody.
   Task<void> stop();
   std::size_t connections() const { return links_; }
@@ -78,6 +86,7 @@ class Peers {
   };
   // Nodes by id, unknown ones by address.
   using Key = std::pair<NodeId, Address>;
+  static Key key_of(const Target& to);
 
   // Keeps a peer from being forgotten.
   class Use;
@@ -102,6 +111,7 @@ class Peers {
   std::size_t links_ = 0;  // with a channel
   std::size_t users_ = 0;  // over all peers
   Parking users_left_;
+  Duration idle_close_ = kIdleClose;
   bool tidying_ = false;
   bool stopped_ = false;
   TaskGroup tasks_;

@@ -1,6 +1,10 @@
 // What all channels of one node share: its handlers, its limits, its counters.
 #pragma once
 
+#include <functional>
+#include <utility>
+#include <vector>
+
 #include "base/env.h"
 #include "base/metrics.h"
 #include "net/limits.h"
@@ -8,6 +12,7 @@
 namespace vortex::net {
 
 class Dispatcher;
+struct PeerInfo;
 
 // Requests that came in and were not answered yet, and answers not yet taken, over all connections of the node.
 class Load {
@@ -59,10 +64,20 @@ class Switchboard {
   Switchboard(const Switchboard&) = delete;
   Switchboard& operator=(const Switchboard&) = delete;
 
+  // Tells of every peer whose connection begins, whichever side made it: what the handshake has proven. Added before
+  // the first connection; what it uses outlives the last one. It must not end connections.
+  void on_proven(std::function<void(const PeerInfo&)> observer) { proven_.push_back(std::move(observer)); }
+  void tell_proven(const PeerInfo& peer) const {
+    for (const auto& observer : proven_) observer(peer);
+  }
+
   Env& env;
   const Dispatcher& dispatcher;
   Load load;
   NetMetrics metrics;
+
+ private:
+  std::vector<std::function<void(const PeerInfo&)>> proven_;
 };
 
 }  // namespace vortex::net

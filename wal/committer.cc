@@ -6,12 +6,6 @@
 
 namespace vortex::wal {
 
-namespace {
-std::size_t owners_max(const Options& options) {
-  return std::min(kOwnersMax, (options.group_bytes / 4 - 2 * kGroupHeaderBytes) / kOwnerEntryBytes);
-}
-}  // namespace
-
 void Completion::unlink() {
   if (list_ == nullptr) return;
   before_->after_ = after_;
@@ -70,7 +64,7 @@ void Committer::restart(Filling& filling, Lsn place) {
 }
 
 std::size_t Committer::table_bytes(std::size_t new_owners) const {
-  return record_bytes(table_payload_bytes(std::min(owners_.size() + new_owners, owners_max(options_))));
+  return record_bytes(table_payload_bytes(std::min(owners_.size() + new_owners, options_.owners_max())));
 }
 
 std::uint64_t Committer::limit_of(SegmentId segment, Use use) {
@@ -93,6 +87,12 @@ Status Committer::room(std::size_t bytes, std::size_t new_owners, Use use) {
     std::size_t used = group.used() + bytes + (group.opens_segment() ? table_bytes(new_owners) : 0);
     if (used > group.capacity()) return Code::busy;
     std::size_t padded = (used + kBlock - 1) / kBlock * kBlock;
+    // Its segment may be one that has no slot yet: a start goes on where a whole segment is missing.
+    if (group.place().segment() > segments_.current() && !segments_.has_spare()) {
+      blocked_on_spare_ = true;
+      segments_.want_spare();
+      return Error(Code::busy, "the next segment is not ready yet");
+    }
     if (group.place().offset() + padded <= limit_of(group.place().segment(), use)) {
       blocked_on_spare_ = false;
       return Status();
@@ -110,6 +110,7 @@ Status Committer::next_segment(Use use) {
   Group& group = filling_->group;
   if (use == Use::data && segments_.full())
     return Error(Code::busy, "the log is full until its oldest owners truncate");
+  if (segments_.current() >= kSegmentNumberMax) return Error(Code::failed, "the numbers of segments are used up");
   // A group is at most a quarter of a segment, so the one after a group that opens a segment fits in there.
   if (!segments_.has_spare() || group.place().segment() > segments_.current()) {
     blocked_on_spare_ = true;
@@ -168,7 +169,7 @@ Status Committer::stage_batch(std::span<const Record> batch, Appended& appended)
   std::size_t bytes = 0;
   for (const Record& record : batch) bytes += record_bytes(record.prefix.size() + record.payload.size());
   RETURN_IF_ERROR(room(bytes, batch.size(), Use::data));
-  if (owners_.size() + batch.size() > owners_max(options_) && too_many_owners(batch))
+  if (owners_.size() + batch.size() > options_.owners_max() && too_many_owners(batch))
     return Error(Code::too_large, "too many owners share the log");
   for (std::size_t i = 0; i < batch.size(); ++i) {
     appended.last = add(batch[i], i + 1 == batch.size());
@@ -184,7 +185,7 @@ bool Committer::too_many_owners(std::span<const Record> batch) const {
     if (owners_.find(record.owner) == nullptr) fresh.push_back(record.owner);
   std::sort(fresh.begin(), fresh.end());
   auto distinct = static_cast<std::size_t>(std::unique(fresh.begin(), fresh.end()) - fresh.begin());
-  return owners_.size() + distinct > owners_max(options_);
+  return owners_.size() + distinct > options_.owners_max();
 }
 
 Status Committer::stage_note(const Request& note, Appended& appended) {

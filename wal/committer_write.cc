@@ -50,6 +50,7 @@ Task<Status> Committer::write_group() {
   Instant started = env_.now();
   CO_RETURN_IF_ERROR(co_await file.write_durable(header.offset, pieces));
   write_seconds_.record(env_.now() - started);
+  if (header.opens_segment()) CO_RETURN_IF_ERROR(co_await segments_.note_newest(header.segment));
   publish(*writing_, header);
   co_return Status();
 }

@@ -65,8 +65,8 @@ HeaderState decode_group_header(ByteView in, GroupHeader& header) {
   header.body_bytes = load_le<std::uint32_t>(from + 64);
   header.records = load_le<std::uint32_t>(from + 68);
   bool possible = header.body_bytes <= kGroupBytesMax && (header.flags & ~kFlagsKnown) == 0 && header.segment > 0 &&
-                  header.oldest > 0 && header.oldest <= header.segment && header.offset % kBlock == 0 &&
-                  header.offset < kSegmentBytesMax && header.synced < header.sequence &&
+                  header.segment <= kSegmentNumberMax && header.oldest > 0 && header.oldest <= header.segment &&
+                  header.offset % kBlock == 0 && header.offset < kSegmentBytesMax && header.synced < header.sequence &&
                   all_zero(in.subspan(72, kGroupCheckAt - 72));
   return possible ? HeaderState::valid : HeaderState::absent;
 }

@@ -27,6 +27,11 @@ inline constexpr std::size_t kOwnersMax = 32 * 1024;
 inline constexpr std::size_t kReserveShare = 16;
 inline constexpr std::size_t kReserveBlocksMin = 4;
 
+// Numbers of segments end here, after 64 PiB of the smallest segments.
+inline constexpr std::uint32_t kSegmentNumberMax = 0xFFFF'FFF0;
+// More of them between the oldest and the newest is nothing that a log ever had.
+inline constexpr std::uint32_t kSegmentSpanMax = 1024 * 1024;
+inline constexpr std::size_t kLiveSegmentsMaxMax = kSegmentSpanMax / 2;
 inline constexpr std::size_t kLiveSegmentsMaxDefault = 256;
 inline constexpr std::size_t kSparesMinDefault = 1;
 inline constexpr std::size_t kSparesMaxDefault = 4;

@@ -63,11 +63,15 @@ Task<Status> Log::start(Recovered recovered) {
     for (auto& spare : recovered.spares) {
       if (spare.wipe) CO_RETURN_IF_ERROR(co_await wipe(spare.slot));
     }
-    // What a killed process wrote may be in the page cache only; from now on owners will rely on it.
-    if (auto& last = recovered.live.back().slot.file; last != nullptr) CO_RETURN_IF_ERROR(co_await last->sync());
+    CO_RETURN_IF_ERROR(check_owners(recovered.owners.size()));
+    CO_RETURN_IF_ERROR(co_await write_last_again(recovered));
     for (auto& live : recovered.live) segments_.adopt_live(live.id, std::move(live.slot));
     committer_.begin(end);
   }
+  const SegmentId newest = segments_.current();
+  CO_ASSIGN_OR_RETURN(auto note,
+                      co_await NewestNote::open(env_, segments_.directory(), end.log_id, newest, options_.direct));
+  segments_.keep_note(std::move(note));
   for (auto& spare : recovered.spares)
     if (spare.slot.file != nullptr) segments_.adopt_spare(std::move(spare.slot));
   for (const auto& [id, state] : recovered.owners) {
@@ -85,6 +89,34 @@ Task<Status> Log::start(Recovered recovered) {
 
   helpers_.spawn(segments_.keep_spares(std::bind_front(&Committer::spares_changed, &committer_)));
   writer_.spawn(committer_.run());
+  co_return Status();
+}
+
+// The table of all owners must fit a group.
+Status Log::check_owners(std::size_t owners) const {
+  if (owners <= options_.owners_max()) return Status();
+  std::size_t needed = 4 * (owners * kOwnerEntryBytes + 2 * kGroupHeaderBytes);
+  return Error(Code::bad_config, "wal: the log has " + std::to_string(owners) +
+                                     " owners, for which group_bytes must be at least " +
+                                     std::to_string((needed + kBlock - 1) / kBlock * kBlock));
+}
+
+// The last group is the only one not known to be durable. A killed process may have left it in the page cache; and
+// where the process ended because its sync failed, the cache holds it for clean and no later sync would write it. So it
+// is written once more before owners rely on it.
+Task<Status> Log::write_last_again(Recovered& recovered) {
+  for (auto& live : recovered.live) {
+    if (live.id != recovered.last_group.segment() || live.slot.file == nullptr) continue;
+    Buffer bytes = Buffer::allocate(recovered.last_group_bytes);
+    auto got = co_await live.slot.file->read_at(recovered.last_group.offset(), bytes.writable());
+    // Damage that recovery has told of, and nothing to be saved by writing.
+    if (got.is(Code::io_error)) co_return co_await live.slot.file->sync();
+    if (!got.ok()) co_return std::move(got).error();
+    if (*got < bytes.size()) co_return Error(Code::damaged, "wal: " + live.slot.name + " got shorter");
+    ByteView view = bytes;
+    CO_RETURN_IF_ERROR(
+        co_await live.slot.file->write_durable(recovered.last_group.offset(), std::span<const ByteView>(&view, 1)));
+  }
   co_return Status();
 }
 

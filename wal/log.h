@@ -92,6 +92,8 @@ class Log {
   Task<Status> start(Recovered recovered);
   Task<Status> begin_log(std::vector<Recovered::Spare>& spares);
   Task<Status> wipe(Slot& slot);
+  Status check_owners(std::size_t owners) const;
+  Task<Status> write_last_again(Recovered& recovered);
   static Request data(std::span<const Record> batch) {
     Request request;
     request.batch = batch;

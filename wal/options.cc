@@ -1,8 +1,15 @@
 #include "wal/options.h"
 
+#include <algorithm>
 #include <string>
 
+#include "wal/format.h"
+
 namespace vortex::wal {
+
+std::size_t Options::owners_max() const {
+  return std::min(kOwnersMax, (group_bytes / 4 - 2 * kGroupHeaderBytes) / kOwnerEntryBytes);
+}
 
 Status Options::check() const {
   auto outside = [](std::size_t value, std::size_t low, std::size_t high) { return value < low || value > high; };
@@ -14,7 +21,8 @@ Status Options::check() const {
                                        std::to_string(kGroupBytesMin) + " to " + std::to_string(kGroupBytesMax));
   if (group_bytes > segment_bytes / 4)
     return Error(Code::bad_config, "wal: group_bytes must be at most a quarter of segment_bytes");
-  if (live_segments_max < 2) return Error(Code::bad_config, "wal: live_segments_max must be at least 2");
+  if (outside(live_segments_max, 2, kLiveSegmentsMaxMax))
+    return Error(Code::bad_config, "wal: live_segments_max must be from 2 to " + std::to_string(kLiveSegmentsMaxMax));
   if (spares_min < 1 || spares_max < spares_min)
     return Error(Code::bad_config, "wal: spares_min must be at least 1 and at most spares_max");
   return Status();

@@ -26,6 +26,8 @@ struct Options {
   Status check() const;
   // A batch with its headers is never larger.
   std::size_t batch_bytes_max() const { return group_bytes / 4 * 3; }
+  // The table of so many owners leaves room for a batch beside it.
+  std::size_t owners_max() const;
 };
 
 // The payload is `prefix` and `payload`, one behind the other.

@@ -1,7 +1,9 @@
 #include "wal/recovery.h"
 
 #include <algorithm>
+#include <limits>
 
+#include "wal/newest.h"
 #include "wal/scan.h"
 
 namespace vortex::wal {
@@ -15,21 +17,39 @@ struct Candidate {
   bool unreadable = false;  // its first block
   bool first_block_zero = true;
   bool zero_behind = true;  // all blocks but the first one
+  bool foreign = false;     // its blocks claim to belong to different logs, and nothing tells to which it does
   std::uint64_t log_id = 0;
 };
+
+// More groups than missing segments could have held.
+constexpr std::uint64_t kLostGroups = std::uint64_t(1) << 40;
 
 Status note_unsupported(const Slot& slot) {
   return Error(Code::unsupported_version, slot.name + " was written by a newer version of this program");
 }
 
-// The first block says it; where that is damaged, the highest segment that any block claims to belong to.
-Task<Status> identify(Candidate& file) {
+// The log that the first block belongs to; 0 where it is no group's.
+Task<Result<std::uint64_t>> log_of(Candidate& file) {
+  if (file.slot.bytes < kBlock) co_return 0;
+  SegmentReader reader(*file.slot.file, kBlock);
+  CO_ASSIGN_OR_RETURN(ByteView block, co_await reader.at(0, kBlock));
+  GroupHeader header;
+  bool valid = decode_group_header(block, header) == HeaderState::valid && header.offset == 0;
+  co_return valid ? header.log_id : 0;
+}
+
+// The first block says it; where that is damaged, the highest segment that any block claims to belong to. What stands
+// behind the first block may be part of a record and made to look like a group, so that it counts only when it names
+// the log that the first blocks of the slots belong to. Where no slot has one left, all must agree (`log_id` is 0).
+Task<Status> identify(Candidate& file, std::uint64_t log_id) {
+  file.segment = 0;
   SegmentReader reader(*file.slot.file, file.slot.bytes);
   for (std::uint64_t at = 0; at + kBlock <= file.slot.bytes; at += kBlock) {
     CO_ASSIGN_OR_RETURN(ByteView block, co_await reader.at(at, kBlock));
     GroupHeader header;
     HeaderState state = decode_group_header(block, header);
-    if (state == HeaderState::unsupported_version) co_return note_unsupported(file.slot);
+    // Only at the beginning can nobody but a log have written it; elsewhere it may be part of somebody's record.
+    if (at == 0 && state == HeaderState::unsupported_version) co_return note_unsupported(file.slot);
     bool valid = state == HeaderState::valid && header.offset == at;
     if (at == 0) {
       file.unreadable = reader.unreadable(0, kBlock);
@@ -37,11 +57,17 @@ Task<Status> identify(Candidate& file) {
     } else if (file.zero_behind && !all_zero(block)) {
       file.zero_behind = false;
     }
-    if (valid && header.segment > file.segment) {
+    if (!valid) continue;
+    if (at == 0) {
       file.segment = header.segment;
       file.log_id = header.log_id;
+      break;
     }
-    if (at == 0 && valid) break;
+    if (log_id != 0 && header.log_id != log_id) continue;
+    file.foreign = file.foreign || (file.segment != 0 && header.log_id != file.log_id);
+    if (header.segment < file.segment) continue;
+    file.segment = header.segment;
+    file.log_id = header.log_id;
   }
   co_return Status();
 }
@@ -59,14 +85,27 @@ class Recovery {
 
   Task<Result<Recovered>> run() {
     CO_RETURN_IF_ERROR(co_await list());
-    for (Candidate& file : files_) CO_RETURN_IF_ERROR(co_await identify(file));
+    std::uint64_t log_id = 0;
+    for (Candidate& file : files_) {
+      CO_ASSIGN_OR_RETURN(std::uint64_t one, co_await log_of(file));
+      if (log_id == 0) log_id = one;
+    }
+    for (Candidate& file : files_) CO_RETURN_IF_ERROR(co_await identify(file, log_id));
     CO_RETURN_IF_ERROR(arrange());
+    CO_ASSIGN_OR_RETURN(noted_, co_await read_newest_note(env_, directory_));
+    // That of a log which was here before is nothing to go by.
+    if (log_id_ != 0 && noted_.log_id != log_id_) noted_.segment = 0;
     if (!by_segment_.empty()) CO_RETURN_IF_ERROR(co_await read_newest());
     CO_RETURN_IF_ERROR(check_readable());
     if (by_segment_.empty()) co_return begin_fresh();
     SegmentId last = by_segment_.rbegin()->first;
+    if (std::max(last, noted_.segment) - newest_.oldest > kSegmentSpanMax)
+      co_return Error(Code::damaged, "wal: " + directory_ + " has segments from " + std::to_string(newest_.oldest) +
+                                         " to " + std::to_string(std::max(last, noted_.segment)) +
+                                         ", which is impossible");
     for (SegmentId id = newest_.oldest; id <= last && !cut_; ++id) CO_RETURN_IF_ERROR(co_await read_segment(id));
     if (!have_group_) co_return begin_fresh();
+    if (noted_.segment > last) CO_RETURN_IF_ERROR(co_await miss_newest(last));
     co_return finish();
   }
 
@@ -76,6 +115,7 @@ class Recovery {
   Task<Status> read_newest();
   Status check_readable() const;
   Task<Status> read_segment(SegmentId id);
+  Task<Status> miss_newest(SegmentId last);
   Task<Status> read_groups(SegmentId id, Candidate& file);
   void take_group(const Found& found, const std::string& file);
   void damage_pieces(const Body& body, const std::string& file);
@@ -92,6 +132,7 @@ class Recovery {
   std::vector<Candidate> files_;
   std::map<SegmentId, std::size_t> by_segment_;
   Newest newest_;
+  NewestSegment noted_;
   std::uint64_t log_id_ = 0;
   OwnerAudit audit_;
   Recovered out_;
@@ -132,7 +173,7 @@ Status Recovery::arrange() {
     const Candidate& file = files_[i];
     if (file.segment == 0) continue;
     if (log_id_ == 0) log_id_ = file.log_id;
-    if (file.log_id != log_id_)
+    if (file.log_id != log_id_ || file.foreign)
       return Error(Code::damaged,
                    "wal: " + directory_ + " holds segments of two different logs, one in " + file.slot.name);
     if (auto [at, added] = by_segment_.emplace(file.segment, i); !added)
@@ -143,16 +184,25 @@ Status Recovery::arrange() {
 }
 
 Task<Status> Recovery::read_newest() {
-  auto [id, index] = *by_segment_.rbegin();
-  Candidate& file = files_[index];
-  SegmentWalker walker(*file.slot.file, file.slot.bytes, log_id_, id);
-  while (true) {
-    CO_ASSIGN_OR_RETURN(Found found, co_await walker.next());
-    if (found.kind == Found::Kind::end) break;
-    if (found.kind == Found::Kind::gap) continue;
-    newest_.oldest = std::max(newest_.oldest, found.header.oldest);
-    newest_.synced = std::max(newest_.synced, found.header.synced);
+  while (newest_.oldest == 0 && !by_segment_.empty()) {
+    auto [id, index] = *by_segment_.rbegin();
+    Candidate& file = files_[index];
+    SegmentWalker walker(*file.slot.file, file.slot.bytes, log_id_, id);
+    while (true) {
+      CO_ASSIGN_OR_RETURN(Found found, co_await walker.next());
+      if (found.kind == Found::Kind::end) break;
+      if (found.kind == Found::Kind::gap) continue;
+      newest_.oldest = std::max(newest_.oldest, found.header.oldest);
+      newest_.synced = std::max(newest_.synced, found.header.synced);
+    }
+    if (newest_.oldest == 0 && walker.reader().unreadable(0, file.slot.bytes))
+      co_return Error(Code::io_error, "wal: " + file.slot.name + " cannot be read");
+    // It claims a segment and holds no group of it, so it tells nothing and is a spare.
+    if (newest_.oldest == 0) by_segment_.erase(id);
   }
+  // Another one was begun behind it, so that all of it was durable.
+  if (!by_segment_.empty() && noted_.segment > by_segment_.rbegin()->first)
+    newest_.synced = std::numeric_limits<std::uint64_t>::max();
   co_return Status();
 }
 
@@ -184,6 +234,16 @@ Task<Status> Recovery::read_segment(SegmentId id) {
   Recovered::LiveSlot live;
   live.id = id;
   out_.live.push_back(std::move(live));
+  co_return Status();
+}
+
+// The newest segments are gone; the log goes on behind them, so that no place in it is ever given twice.
+Task<Status> Recovery::miss_newest(SegmentId last) {
+  audit_.unknown(Lsn(last_.segment, last_.offset + last_.bytes()), Lsn(last + 1, 0));
+  for (SegmentId id = last + 1; id <= noted_.segment; ++id) CO_RETURN_IF_ERROR(co_await read_segment(id));
+  out_.end.place = Lsn(noted_.segment + 1, 0);
+  out_.end.sequence = last_.sequence + kLostGroups;
+  out_.end.check = 0;
   co_return Status();
 }
 
@@ -325,7 +385,7 @@ void Recovery::damage_pieces(const Body& body, const std::string& file) {
 
 Result<Recovered> Recovery::begin_fresh() {
   // Where a log was begun but not finished, one first block may be torn and all the rest is zeros.
-  if (newest_.synced > 0)
+  if (newest_.synced > 0 || noted_.segment > 0)
     return Error(Code::damaged, "wal: no group in " + directory_ + " can be read, and there were some");
   for (const Candidate& file : files_)
     if (!file.zero_behind)
@@ -355,7 +415,17 @@ Result<Recovered> Recovery::finish() {
     out_.end.sequence = last_.sequence;
     out_.end.check = last_.check;
   }
-  while (out_.live.back().id > out_.end.place.segment()) out_.live.pop_back();
+  while (out_.live.back().id > out_.end.place.segment()) {
+    // It claims a segment yet to come, for which another slot may be taken.
+    Recovered::Spare spare;
+    spare.slot = std::move(out_.live.back().slot);
+    spare.wipe = true;
+    out_.live.pop_back();
+    if (spare.slot.file == nullptr) continue;
+    std::erase_if(out_.report.segments, [&](const SegmentSummary& it) { return it.file == spare.slot.name; });
+    out_.report.spares.push_back(spare.slot.name);
+    out_.spares.push_back(std::move(spare));
+  }
   auto verdict = audit_.finish();
   out_.owners = audit_.owners();
   out_.report.owners = out_.owners.size();
@@ -364,6 +434,8 @@ Result<Recovered> Recovery::finish() {
   out_.report.log_id = log_id_;
   out_.end.log_id = log_id_;
   out_.last_group_had_records = last_.records > 0;
+  out_.last_group = Lsn(last_.segment, last_.offset);
+  out_.last_group_bytes = last_.bytes();
   out_.report.end = out_.end.place;
   out_.report.last_sequence = out_.end.sequence;
   sort_files(out_.end.place.segment());

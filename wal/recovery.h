@@ -36,6 +36,9 @@ struct Recovered {
   std::uint64_t next_slot = 0;
   LogEnd end;
   bool last_group_had_records = false;
+  // The last group that counts; all before it are known to be durable.
+  Lsn last_group;
+  std::size_t last_group_bytes = 0;
   std::map<OwnerId, OwnerAudit::State> owners;
   std::map<SegmentId, LostEnd> lost_ends;
   RecoveryReport report;

@@ -56,7 +56,7 @@ bool SegmentReader::unreadable(std::uint64_t from, std::uint64_t to) const {
 Task<Result<bool>> SegmentWalker::group_at(std::uint64_t offset, GroupHeader& header) {
   CO_ASSIGN_OR_RETURN(ByteView bytes, co_await reader_.at(offset, kGroupHeaderBytes));
   HeaderState state = decode_group_header(bytes, header);
-  if (state == HeaderState::unsupported_version)
+  if (state == HeaderState::unsupported_version && offset == 0)
     co_return Error(Code::unsupported_version, "the log was written by a newer version");
   co_return state == HeaderState::valid&& header.log_id == log_id_&& header.segment == segment_&& header.offset ==
           offset&& offset + header.bytes() <= reader_.bytes() &&
@@ -165,8 +165,11 @@ void read_gap(std::uint64_t log_id, Lsn at, ByteView gap, std::uint64_t groups_m
   body.padding_clean = false;
   read_records(log_id, Lsn(at.value + kGroupHeaderBytes), gap.subspan(kGroupHeaderBytes), true, body);
   if (groups_max == 0) return;
+  // Where one ends and the next begins, at a block, there are at least the bytes of its header.
   auto ends_group = [](const Piece& piece) {
-    return piece.kind == Piece::Kind::unknown && piece.lsn.offset() / kBlock != piece.end.offset() / kBlock;
+    std::uint64_t next = (std::uint64_t(piece.lsn.offset()) + kBlock - 1) / kBlock * kBlock;
+    return piece.kind == Piece::Kind::unknown &&
+           next + kGroupHeaderBytes <= piece.lsn.offset() + (piece.end.value - piece.lsn.value);
   };
   auto piece = body.pieces.begin();
   for (std::uint64_t groups = 0; piece != body.pieces.end(); ++piece)

@@ -66,6 +66,14 @@ void Segments::open_next() {
   want_spare();
 }
 
+Task<Status> Segments::note_newest(SegmentId segment) {
+  if (note_ == nullptr) co_return Status();
+  Status noted = co_await note_->set(segment);
+  // It costs no more than that the loss of this very segment might go unnoticed.
+  if (noted.is(Code::no_space)) co_return Status();
+  co_return noted;
+}
+
 void Segments::release(SegmentId segment) {
   Live& live = at(segment);
   CHECK(live.owners > 0);

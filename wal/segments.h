@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/env.h"
+#include "wal/newest.h"
 #include "wal/options.h"
 #include "wal/owners.h"
 
@@ -45,6 +46,10 @@ class Segments final : public SegmentNeeds {
   Slot& slot(SegmentId id);
 
   bool has_spare() const { return !spares_.empty(); }
+  // Told of every segment from the next one on. May be null.
+  void keep_note(std::unique_ptr<NewestNote> note) { note_ = std::move(note); }
+  // The first group of a segment is durable.
+  Task<Status> note_newest(SegmentId segment);
   bool full() const { return live_.size() >= options_.live_segments_max; }
   // The first spare is the current segment from now on.
   void open_next();
@@ -101,6 +106,7 @@ class Segments final : public SegmentNeeds {
   bool asked_ = true;
   std::optional<Error> failure_;
   std::function<void()> changed_;
+  std::unique_ptr<NewestNote> note_;
   Parking demand_;
 };
 

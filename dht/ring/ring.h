@@ -50,15 +50,27 @@ class Ring {
       return cost != other.cost ? cost < other.cost : index < other.index;
     }
   };
+  // What the draws of some nodes need, side by side.
+  struct Lanes {
+    std::vector<std::uint64_t> seeds;
+    std::vector<std::uint64_t> scales;  // what a draw is multiplied by: the largest weight over its own, 2^16 = 1
+    std::vector<std::uint64_t> bounds;  // the same for a bound that costs no logarithm
+    void add(std::uint64_t seed, std::uint64_t scale);
+  };
   std::size_t best(const Position& position, std::size_t count, Candidate* candidates) const;
-  std::size_t best_by_zone(const Position& position, std::size_t count, std::span<std::uint32_t> indices) const;
+  std::uint64_t first_limit(const Position& position, std::size_t count, std::uint64_t* bounds,
+                            std::size_t nodes) const;
+  std::size_t best_of_zones(const Position& position, std::size_t count, Candidate* candidates) const;
+  std::size_t share_zones(const Position& position, std::size_t count, std::span<std::uint32_t> indices) const;
 
-  std::vector<RingNode> nodes_;       // sorted by id, so that equal directories make equal rings
-  std::vector<std::uint64_t> seeds_;  // of nodes_[i]'s draws
-  std::vector<std::uint64_t>
-      scale_;  // what nodes_[i]'s draws are multiplied by: the largest weight over its own, 2^16 = 1
+  std::vector<RingNode> nodes_;      // sorted by id, so that equal directories make equal rings
+  Lanes lanes_;                      // in the order of nodes_
   std::vector<std::uint32_t> zone_;  // of nodes_[i]
   std::size_t zone_count_ = 0;
+  // With several zones: the lanes zone by zone, and whose they are.
+  Lanes zone_lanes_;
+  std::vector<std::uint32_t> zone_nodes_;
+  std::vector<std::size_t> zone_ends_;
 };
 
 // What a change of the ring would move, found by looking at many positions.

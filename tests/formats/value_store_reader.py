@@ -119,13 +119,13 @@ def read_index(data, store, number):
                 assert (version, said, owner) == (1, number, store)
                 offset += 36
             elif kind == 2:
-                segment, ordinal, _epoch, covered, sealed, origins = struct.unpack_from("<IIQQBI", payload, offset)
+                segment, ordinal, _epoch, covered, flags, origins = struct.unpack_from("<IIQQBI", payload, offset)
                 offset += 29 + 4 * origins
                 (torn,) = struct.unpack_from("<I", payload, offset)
                 offset += 4 + 16 * torn
                 (debts,) = struct.unpack_from("<I", payload, offset)
                 offset += 4 + 12 * debts
-                segments[ordinal] = (segment, covered, sealed)
+                segments[ordinal] = (segment, covered, flags & 1)
             elif kind == 3:
                 identity, bits = struct.unpack_from("<32sQ", payload, offset)
                 offset += 40

@@ -58,7 +58,9 @@ def group_at(data, at):
     if len(head) < GROUP_HEADER or head[:4] != b"VWAL" or xxh3(head[:120]) != u64(head, 120):
         return None
     if head[4:6] != b"\x01\x00":
-        raise ValueError("another version")
+        if at == 0:
+            raise ValueError("another version")
+        return None
     group = Group(
         u64(head, 8), u64(head, 16), u64(head, 24), u64(head, 32), u64(head, 40), u64(head, 48),
         u32(head, 56), u32(head, 60), u32(head, 64), u32(head, 68), u64(head, 120),
@@ -128,15 +130,15 @@ class Log:
     last: Group = None
 
     def read(self):
-        slots, names = {}, {}
+        slots, names, files = {}, {}, {}
         for name in sorted(os.listdir(self.directory)):
-            if not re.fullmatch(r"\d{6,}\.wal", name):
-                continue
-            with open(os.path.join(self.directory, name), "rb") as file:
-                data = file.read()
+            if re.fullmatch(r"\d{6,}\.wal", name):
+                files[name] = self.bytes_of(name)
+        known = {first.log_id for first in (group_at(data, 0) for data in files.values()) if first}
+        for name, data in files.items():
             first = group_at(data, 0)
             claims = [first] if first else [group_at(data, at) for at in range(0, len(data), BLOCK)]
-            claims = [claim.segment for claim in claims if claim]
+            claims = [claim.segment for claim in claims if claim and (not known or claim.log_id in known)]
             if claims:
                 slots[max(claims)], names[max(claims)] = data, name
         newest = max(slots)
@@ -144,6 +146,9 @@ class Log:
         headers = [header for header in headers if header and header.segment == newest]
         self.log_id = headers[0].log_id
         self.synced = max(header.synced for header in headers)
+        noted = self.noted()
+        if noted > newest:
+            self.synced = 1 << 64
         damaged = False
         for segment in range(max(header.oldest for header in headers), newest + 1):
             groups, count = 0, 0
@@ -167,8 +172,22 @@ class Log:
                 self.last, damaged, groups, count = group, False, groups + 1, count + group.records
             if groups:
                 self.segments.append((segment, names[segment], groups, count))
+        if noted > newest:  # those are missing
+            self.sound = False
+            self.unknown.append((self.last.place + self.last.size, noted + 1 << 32))
         self.finish()
         return self
+
+    def bytes_of(self, name):
+        with open(os.path.join(self.directory, name), "rb") as file:
+            return file.read()
+
+    def noted(self):
+        """The newest segment, by the note beside the slots."""
+        data = self.bytes_of("newest") if os.path.exists(os.path.join(self.directory, "newest")) else b""
+        blocks = [data[at : at + 32] for at in range(0, len(data), BLOCK)]
+        sound = [b for b in blocks if b[:6] == b"VWNW\x01\x00" and xxh3(b[:24]) == u64(b, 24) and u64(b, 8) == self.log_id]
+        return max([u32(block, 16) for block in sound], default=0)
 
     def groups_of(self, data, segment):
         at, sequence = 0, 0
@@ -194,7 +213,7 @@ class Log:
         runs = group.sequence - self.last.sequence - 1
         taken = []
         for piece in pieces_of(data[GROUP_HEADER:], self.log_id, begin + GROUP_HEADER):
-            if not isinstance(piece, Record) and piece[0] // BLOCK != piece[1] // BLOCK:
+            if not isinstance(piece, Record) and up(piece[0], BLOCK) + GROUP_HEADER <= piece[1]:
                 runs -= 1
                 if runs == 0:
                     break

@@ -120,7 +120,7 @@ ByteVector index_from(Input& in) {
       segment.number = 1 + in.byte() % 8;
       segment.ordinal = in.byte() % 8;
       segment.end = in.number();
-      segment.sealed = in.byte() % 2 == 1;
+      segment.flags = in.byte() % 4;
       if (in.byte() % 2 == 1) segment.copied_from.push_back(in.byte() % 8);
       if (in.byte() % 2 == 1) segment.torn.emplace_back().length = in.number();
       if (in.byte() % 2 == 1) segment.debts.emplace_back().victim = in.byte() % 8;

@@ -39,6 +39,7 @@ class ReadCall final : public DiskCall {
  private:
   Status apply() override {
     size_ = inode_.content.read(offset_, into_);
+    if (!inode_.readable(offset_, size_)) return Code::io_error;
     Dice& dice = drive_.dice();
     double flips = drive_.options().read_flips;
     if (size_ > 0 && flips > 0 && dice.chance(flips))
@@ -67,6 +68,7 @@ class WriteCall final : public DiskCall {
       piece = piece.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), limit)));
       if (piece.empty()) continue;
       if (inode_.content.write(offset, piece) < piece.size()) return Code::no_space;
+      inode_.written(offset, piece.size());
       offset += piece.size();
       limit -= piece.size();
     }
@@ -149,6 +151,7 @@ class SimFile final : public File {
     if (process_.dead()) return Code::cancelled;
     if (!aligned(offset, into.size())) return Code::invalid_argument;
     if (options_.direct || !drive_.dice().chance(drive_.options().cached)) return Code::busy;
+    if (!inode_->readable(offset, into.size())) return Code::busy;
     return inode_->content.read(offset, into);
   }
 

@@ -160,6 +160,14 @@ Status Drive::flip_bit(std::string_view path, std::uint64_t offset, unsigned bit
   return Status();
 }
 
+Status Drive::lose_block(std::string_view path, std::uint64_t offset) {
+  ASSIGN_OR_RETURN(auto inode, files_.find(path));
+  inode->unreadable.insert(offset / Content::kPage);
+  machine_.world().note(Happening::fault, &machine_,
+                        "block at " + std::to_string(offset) + " of " + std::string(path) + " unreadable");
+  return Status();
+}
+
 std::size_t Drive::flip_bits(std::size_t count) {
   struct Target {
     InodePtr file;

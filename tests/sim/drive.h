@@ -112,6 +112,8 @@ class Drive {
   // Damage at rest: one bit of a file, or `count` bits anywhere in what is written (fewer where nothing is).
   Status flip_bit(std::string_view path, std::uint64_t offset, unsigned bit);
   std::size_t flip_bits(std::size_t count);
+  // The block of 4 KiB at `offset` fails every read until it is written again.
+  Status lose_block(std::string_view path, std::uint64_t offset);
   // What a file holds, without time passing.
   Result<ByteVector> peek(std::string_view path) const;
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,18 @@ struct Inode {
   bool linked = false;     // has a name
   std::uint32_t open = 0;  // by how many
   std::uint64_t lock_holder = 0;
+  // Blocks (by offset / Content::kPage) that the drive cannot read any more until they are written again.
+  std::set<std::uint64_t> unreadable;
   void count_pages() { content.set_counted(linked || open > 0); }
+  bool readable(std::uint64_t offset, std::uint64_t size) const {
+    auto first = unreadable.lower_bound(offset / Content::kPage);
+    return size == 0 || first == unreadable.end() || *first * Content::kPage >= offset + size;
+  }
+  void written(std::uint64_t offset, std::uint64_t size) {
+    if (size == 0) return;
+    unreadable.erase(unreadable.lower_bound(offset / Content::kPage),
+                     unreadable.upper_bound((offset + size - 1) / Content::kPage));
+  }
 };
 using InodePtr = std::shared_ptr<Inode>;
 

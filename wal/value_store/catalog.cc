@@ -146,6 +146,12 @@ void Catalog::apply(const RecordHeader& header, Segment& segment, std::uint64_t 
   }
 }
 
+std::uint64_t Catalog::checkpoint_bytes() const {
+  constexpr std::uint64_t kTouchBytes = 52, kSegmentBytes = 256, kFrame = 4096;
+  return index_.size() * sizeof(ValueIndex::Entry) + touches_.size() * kTouchBytes + by_number_.size() * kSegmentBytes +
+         kFrame;
+}
+
 void Catalog::grow(Segment& segment, std::uint64_t end) {
   CHECK(end >= segment.end);
   stored_bytes_ += end - segment.end;

@@ -57,6 +57,8 @@ class Catalog {
   bool debt_stands(const Segment& segment, std::uint32_t victim, std::uint32_t also) const;
 
   std::uint64_t live_bytes() const { return live_bytes_; }
+  // What an index checkpoint of all this takes on disk, about.
+  std::uint64_t checkpoint_bytes() const;
   // A segment got longer.
   void grow(Segment& segment, std::uint64_t end);
   // All segments' bytes.

@@ -63,7 +63,8 @@ CheckpointSegment describe(const Segment& from) {
   to.ordinal = from.ordinal;
   to.epoch = from.epoch;
   to.end = from.end;
-  to.sealed = from.sealed;
+  to.flags = static_cast<std::uint8_t>((from.sealed ? CheckpointSegment::kSealed : 0) |
+                                       (from.pinned ? CheckpointSegment::kPinned : 0));
   to.copied_from.assign(from.copied_from.begin(), from.copied_from.end());
   to.torn = from.torn;
   for (auto& [victims, records] : from.debts) {
@@ -189,7 +190,7 @@ Status CheckpointParser::items(const BlockHeader& header, ByteView payload) {
     } else if (header.kind == kSegments) {
       CheckpointSegment segment;
       decoder.get(segment);
-      if (!decoder.ok()) return malformed;
+      if (!decoder.ok() || segment.flags > (CheckpointSegment::kSealed | CheckpointSegment::kPinned)) return malformed;
       ++seen_.segments;
       RETURN_IF_ERROR(visitor_.segment(segment));
     } else if (header.kind == kTouches) {

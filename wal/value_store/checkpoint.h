@@ -30,11 +30,15 @@ struct CheckpointSegment {
   std::uint32_t number = 0, ordinal = 0;
   std::uint64_t epoch = 0;
   std::uint64_t end = 0;
-  bool sealed = false;
+  std::uint8_t flags = 0;
   std::vector<std::uint32_t> copied_from;
   std::vector<Gap> torn;
   std::vector<CheckpointDebt> debts;
-  VORTEX_FIELDS(number, ordinal, epoch, end, sealed, copied_from, torn, debts)
+  VORTEX_FIELDS(number, ordinal, epoch, end, flags, copied_from, torn, debts)
+
+  static constexpr std::uint8_t kSealed = 1, kPinned = 2;
+  bool sealed() const { return (flags & kSealed) != 0; }
+  bool pinned() const { return (flags & kPinned) != 0; }
 };
 
 struct CheckpointTouch {

@@ -1,7 +1,6 @@
 #include "wal/value_store/core.h"
 
 #include "base/log.h"
-#include "base/metrics.h"
 #include "wal/value_store/checkpoint.h"
 
 namespace vortex::wal::values {
@@ -36,7 +35,7 @@ void StoreCore::fail(const Error& error) {
   broken = Error(error).in("value store");
   // The end of the process itself looks like this; then there is nothing to say.
   if (error.is(Code::cancelled) || error.is(Code::closed)) return;
-  env.log().error("values", "a sync failed, what was written cannot be believed", Field("directory", directory),
+  env.log().error(options.name, "a sync failed, what was written cannot be believed", Field("directory", directory),
                   Field("error", error));
   env.fail_stop("value store: a sync failed in " + directory + ": " + error.to_string());
 }
@@ -54,8 +53,8 @@ CopyNumber StoreCore::next_number() {
 
 void StoreCore::report(const Damage& damage) {
   ++damages;
-  env.metrics().counter("vortex_values_damaged_total", "Records or regions of segments found damaged").add();
-  env.log().error("values", "damaged", Field("value", damage.id ? damage.id->hex() : std::string("unknown")),
+  env.metrics().counter("vortex_values_damaged_total", "Records or regions of segments found damaged", labels()).add();
+  env.log().error(options.name, "damaged", Field("value", damage.id ? damage.id->hex() : std::string("unknown")),
                   Field("segment", damage.segment), Field("offset", damage.offset), Field("length", damage.length),
                   Field("what", damage.what), Field("kept", damage.kept));
   if (options.on_damage) options.on_damage(damage);
@@ -98,15 +97,26 @@ Task<Status> publish(StoreCore& core, std::uint32_t number) {
   }
   core.books.tail_records -= records;
   core.books.tail_bytes -= bytes;
-  if (core.index_number != 0) {
-    Status removed = co_await disk.remove(core.books.path(index_name(core.index_number)));
-    (void)removed;  // an old one that stays is not used while there is a newer
-  }
   core.index_number = number;
+  core.indexes.push_back(number);
+  core.space.index_takes(core.catalog.checkpoint_bytes());
   ++core.checkpoints;
+  co_await core.drop_indexes_before(number);
   co_return Status();
 }
 }  // namespace
+
+Task<void> StoreCore::drop_indexes_before(std::uint32_t number) {
+  std::vector<std::uint32_t> left;
+  for (std::uint32_t one : std::exchange(indexes, {})) {
+    if (one < number) {
+      Status removed = co_await env.disk().remove(books.path(index_name(one)));
+      if (removed.ok() || removed.is(Code::not_found)) continue;
+    }
+    left.push_back(one);
+  }
+  indexes.insert(indexes.end(), left.begin(), left.end());
+}
 
 Task<Status> StoreCore::checkpoint() {
   while (checkpointing) {

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/env.h"
+#include "base/metrics.h"
 #include "base/window.h"
 #include "wal/value_store/appender.h"
 #include "wal/value_store/key_locks.h"
@@ -23,8 +25,13 @@ struct StoreCore {
   // Counts it, logs it, and calls who wants to know.
   void report(const Damage& damage);
 
+  Labels labels() const { return Labels(1, std::pair<std::string, std::string>("store", options.name)); }
+
   // Publishes a new index checkpoint; whoever asks while one is being written gets the next one.
   Task<Status> checkpoint();
+  // Removes the checkpoints before this one. One that stays is not used while there is a newer, and is tried again
+  // later.
+  Task<void> drop_indexes_before(std::uint32_t number);
 
   Env& env;
   const ValueStoreOptions options;
@@ -39,7 +46,8 @@ struct StoreCore {
   std::unique_ptr<Appender> appender;
   std::unique_ptr<FileLock> lock;
   std::uint64_t last_sequence = 0;
-  std::uint32_t index_number = 0;      // of the last checkpoint published; 0: none
+  std::uint32_t index_number = 0;      // the highest of a checkpoint so far; 0: none
+  std::vector<std::uint32_t> indexes;  // numbers of the files that are there
   std::uint64_t quarantine_bytes = 0;  // what the quarantine folder holds
   std::uint64_t foreground = 0;        // operations of clients under way
   std::uint64_t damages = 0, quarantined = 0, reclaimed_segments = 0, reclaimed_bytes = 0, checkpoints = 0;
@@ -65,8 +73,8 @@ Task<Result<RecordHeader>> read_header(StoreCore& core, std::shared_ptr<Segment>
 // The value's copy at this place is damaged: its bytes are set aside, the index forgets it, and a record says so for
 // good. The caller holds the value's lock and has seen that the index still names this place.
 Task<void> quarantine(StoreCore& core, Id id, Location location, std::string what);
-// Reads it once more, since a read may go wrong without the disk being wrong; true when it was damaged and is in
-// quarantine now. Same conditions.
+// Reads it once more, since a read may go wrong without the disk being wrong; true when it was damaged, or lies where
+// a disk that works otherwise cannot read, and is in quarantine now. Same conditions.
 Task<bool> quarantine_if_damaged(StoreCore& core, Id id, Location location);
 // The same for whoever does not hold the lock; nothing when the value has moved or gone meanwhile.
 Task<void> suspect(StoreCore& core, Id id, Location location);

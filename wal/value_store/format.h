@@ -92,10 +92,12 @@ enum class RecordKind : std::uint8_t {
   quarantine = 4,  // the same, because the copy was found damaged and has been set aside
 };
 std::string_view to_string(RecordKind kind);
+// The damaged bytes could not be saved elsewhere, so the segment that holds them is kept.
+inline constexpr std::uint16_t kBytesStay = 1;
 
 struct RecordHeader {
   RecordKind kind = RecordKind::value;
-  std::uint16_t form = 0;    // the caller's, for a value
+  std::uint16_t form = 0;    // the caller's, for a value; kBytesStay or 0 for a quarantine
   std::uint64_t number = 0;  // CopyNumber::packed()
   Id id;
   // Bytes of a value. In a tombstone: the other segment that may hold the erased record (0: none).

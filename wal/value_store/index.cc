@@ -9,15 +9,18 @@ namespace vortex::wal::values {
 namespace {
 std::size_t overflow_slots(std::size_t slots) { return std::min<std::size_t>(slots / 4, 32); }
 std::size_t slots_for(std::size_t entries) { return entries + entries / 10 + 4; }
+std::uint64_t folded(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
 bool crowded(std::size_t used, std::size_t slots) { return used * 100 >= slots * 94; }
 }  // namespace
 
 std::uint32_t ValueIndex::hash(const Id& id) const {
-  std::uint64_t a = load_le<std::uint64_t>(id.bytes.data() + 1) ^ seed_;
-  std::uint64_t b = load_le<std::uint64_t>(id.bytes.data() + 17) + (seed_ >> 7 | 1);
-  auto product = static_cast<unsigned __int128>(a * 0x9E3779B97F4A7C15u ^ b) * 0xD6E8FEB86659FD93u;
-  auto mixed = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  return static_cast<std::uint32_t>(mixed >> 32);
+  auto word = [&id](std::size_t at) { return load_le<std::uint64_t>(id.bytes.data() + at); };
+  const std::uint64_t front = folded(word(0) ^ seed_, word(8) ^ 0x9E3779B97F4A7C15u);
+  const std::uint64_t back = folded(word(16) ^ ~seed_, word(24) ^ 0xD6E8FEB86659FD93u);
+  return static_cast<std::uint32_t>(folded(front ^ 0xA0761D6478BD642Fu, back ^ seed_) >> 32);
 }
 
 std::size_t ValueIndex::seek(const Shard& shard, const Id& id, std::uint32_t hash_of_id, bool& found) const {

@@ -34,6 +34,9 @@ class ValueIndex {
   // Gives what was there.
   Location erase(const Id& id);
 
+  // Every byte of the id decides where it lies.
+  std::uint32_t hash(const Id& id) const;
+
   std::size_t size() const { return size_; }
   // Memory taken, all of it.
   std::size_t bytes() const;
@@ -65,7 +68,6 @@ class ValueIndex {
     const Entry& at(std::size_t i) const { return pages[i / kPageSlots][i % kPageSlots]; }
   };
 
-  std::uint32_t hash(const Id& id) const;
   static std::size_t home(const Shard& shard, std::uint32_t hash) {
     return static_cast<std::size_t>(std::uint64_t(hash) * shard.homes >> 32);
   }

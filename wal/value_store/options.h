@@ -21,6 +21,8 @@ struct Damage {
 };
 
 struct ValueStoreOptions {
+  // What the store is called in logs and metrics: a process may have several.
+  std::string name = "values";
   // This start's number, above those of all starts before. 0: the store counts by itself.
   std::uint64_t epoch = 0;
   std::uint64_t segment_bytes = 256 * kMiB;
@@ -42,6 +44,9 @@ struct ValueStoreOptions {
   // What the quarantine folder may take; beyond it, damaged bytes stay where they are.
   std::uint64_t quarantine_bytes_max = kGiB;
   std::size_t open_files_max = 256;
+  // Records of which opening knows more than the index does, at most: where more lie behind the last index checkpoint
+  // (or there is none) the segments are read several times. About 256 bytes each.
+  std::size_t open_records_max = kMiB;
   // Called on the loop thread for everything found damaged, once for each finding.
   std::function<void(const Damage&)> on_damage;
 

@@ -1,6 +1,6 @@
 #include "base/log.h"
-#include "base/metrics.h"
 #include "wal/value_store/core.h"
+#include "wal/value_store/scanner.h"
 
 namespace vortex::wal::values {
 
@@ -14,15 +14,27 @@ Task<Status> set_aside(StoreCore& core, std::shared_ptr<Segment> segment, Id id,
   if (core.space.last().available < bytes + core.options.reserve_bytes / 2)
     co_return Error(Code::no_space, "too little space for the quarantine");
   CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core.files.open(segment));
-  ByteVector raw(static_cast<std::size_t>(bytes));
-  CO_ASSIGN_OR_RETURN(std::size_t got, co_await file->read_at(location.offset(), MutableBytes(raw)));
-  raw.resize(got);
+  WindowReader reader(*file, segment->end, static_cast<std::size_t>(bytes));
+  CO_ASSIGN_OR_RETURN(ByteView found, co_await reader.at(location.offset(), static_cast<std::size_t>(bytes)));
+  ByteVector raw = to_vector(found.first(std::min(found.size(), static_cast<std::size_t>(bytes))));
   const std::string folder = core.books.path("quarantine");
   CO_RETURN_IF_ERROR(co_await core.env.disk().make_directories(folder));
   std::string name = segment_name(segment->number) + "-" + std::to_string(location.offset()) + "-" + id.hex();
   CO_RETURN_IF_ERROR(co_await replace_file(core.env.disk(), folder + "/" + name, std::move(raw)));
   core.quarantine_bytes += bytes;
   co_return Status();
+}
+
+// Reads another file of the store past the page cache, where the file system can.
+Task<bool> disk_answers(StoreCore& core) {
+  OpenOptions options;
+  options.read_only = true;
+  options.direct = true;
+  auto file = co_await core.env.disk().open(core.books.path("STORE"), options);
+  if (!file.ok()) co_return false;
+  Buffer block = Buffer::allocate(Buffer::kAlignment);
+  auto got = co_await (*file)->read_at(0, block.writable());
+  co_return got.ok();
 }
 }  // namespace
 
@@ -36,6 +48,7 @@ Task<void> quarantine(StoreCore& core, Id id, Location location, std::string wha
   Append note(core.env.loop());
   note.header.kind = RecordKind::quarantine;
   note.header.id = id;
+  note.header.form = kept.ok() ? 0 : kBytesStay;
   // Whatever number the damaged copy had: no newer one exists while its lock is held.
   note.header.number = core.last_number().packed();
   note.header.old_segment = segment->number;
@@ -45,7 +58,7 @@ Task<void> quarantine(StoreCore& core, Id id, Location location, std::string wha
   // Without this record a restart finds the damaged one in its place, and then by its checksums again.
   Status noted = co_await core.appender->append(note);
   if (!noted.ok())
-    core.env.log().warn("values", "a quarantine could not be recorded", Field("value", id),
+    core.env.log().warn(core.options.name, "a quarantine could not be recorded", Field("value", id),
                         Field("error", noted.error()));
   ++core.quarantined;
   Damage damage;
@@ -61,7 +74,14 @@ Task<void> quarantine(StoreCore& core, Id id, Location location, std::string wha
 Task<bool> quarantine_if_damaged(StoreCore& core, Id id, Location location) {
   auto segment = core.catalog.at(location.ordinal());
   auto again = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
-  if (!again.is(Code::damaged)) co_return false;
+  if (again.ok()) co_return false;
+  if (again.is(Code::io_error)) {
+    // Is it this place that cannot be read, or the disk?
+    bool answers = co_await disk_answers(core);
+    if (!answers) co_return false;
+    again = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
+  }
+  if (!again.is(Code::damaged) && !again.is(Code::io_error)) co_return false;
   std::string what(again.error().message());
   co_await quarantine(core, id, location, std::move(what));
   co_return true;

@@ -96,8 +96,10 @@ Task<Result<RecordHeader>> read_header(StoreCore& core, std::shared_ptr<Segment>
   ByteVector prefix(value_prefix_bytes(location.length_hint()));
   // A read may go wrong once without the disk being wrong.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    CO_ASSIGN_OR_RETURN(std::size_t got, co_await file->read_at(location.offset(), MutableBytes(prefix)));
-    std::optional<RecordHeader> header = decode_value_of(*segment, id, ByteView(prefix).first(got));
+    auto got = co_await file->read_at(location.offset(), MutableBytes(prefix));
+    if (got.is(Code::io_error) && attempt == 0) continue;
+    if (!got.ok()) co_return std::move(got).error();
+    std::optional<RecordHeader> header = decode_value_of(*segment, id, ByteView(prefix).first(*got));
     if (header) co_return *header;
   }
   co_return damage("header damaged");

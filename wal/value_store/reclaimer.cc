@@ -59,7 +59,7 @@ std::vector<std::shared_ptr<Segment>> Reclaimer::choose() const {
   std::stable_sort(worst.begin(), worst.end(), [](auto& a, auto& b) { return a->dead_share() > b->dead_share(); });
   // The copies lie beside what they were copied from, and with a new index, until that goes. What does not fit is not
   // begun: half copied it would only take the room that deletions need.
-  const std::uint64_t kept = options.reserve_bytes / 8 + core_.catalog.index().size() * sizeof(ValueIndex::Entry);
+  const std::uint64_t kept = options.reserve_bytes / 8 + core_.catalog.checkpoint_bytes();
   const std::uint64_t room = core_.space.left() - std::min(core_.space.left(), kept);
   std::vector<std::shared_ptr<Segment>> group;
   std::uint64_t live = 0;
@@ -173,7 +173,8 @@ Task<Status> Reclaimer::empty(std::shared_ptr<Segment> segment, ReclaimReport& r
       CO_RETURN_IF_ERROR(co_await pace(due));
     }
   }
-  co_return co_await flush(moves, report);
+  CO_RETURN_IF_ERROR(co_await flush(moves, report));
+  co_return co_await pace(scanner.bytes_read() - paid);
 }
 
 // Locks the id of the record when the answer is yes.
@@ -231,7 +232,7 @@ void Reclaimer::forget(Segment& segment, ReclaimReport& report) {
   ++core_.reclaimed_segments;
   core_.reclaimed_bytes += segment.end;
   core_.env.metrics()
-      .counter("vortex_values_reclaimed_bytes_total", "Bytes of segments removed by reclaiming")
+      .counter("vortex_values_reclaimed_bytes_total", "Bytes of segments removed by reclaiming", core_.labels())
       .add(segment.end);
   // Who reads from it goes on doing so.
   core_.files.close(segment);

@@ -7,24 +7,34 @@
 
 namespace vortex::wal::values {
 
+namespace {
+constexpr std::size_t kRewriteBytes = kMiB;
+}  // namespace
+
 Task<Result<OpenReport>> Recovery::run() {
   CO_RETURN_IF_ERROR(co_await read_directory());
   CO_RETURN_IF_ERROR(co_await read_store_file());
   CO_RETURN_IF_ERROR(co_await load_index());
   CO_RETURN_IF_ERROR(co_await open_segments());
-  for (auto& segment : core_.catalog.segments()) CO_RETURN_IF_ERROR(co_await read_tail(segment));
-  settle_waiting_entries();
-  reserve_for_tail();
-  for (auto& [id, state] : tail_)
-    if (!merge_new(id, state)) CO_RETURN_IF_ERROR(co_await merge(id, std::move(state)));
+  std::uint64_t records = 0;
+  for (auto& segment : core_.catalog.segments()) {
+    CO_ASSIGN_OR_RETURN(std::uint64_t more, co_await measure_tail(segment));
+    records += more;
+  }
+  CO_RETURN_IF_ERROR(co_await read_tails(records));
   CO_RETURN_IF_ERROR(co_await raise_epoch());
   CO_RETURN_IF_ERROR(co_await make_durable());
   CO_RETURN_IF_ERROR(co_await drop_empty_segments());
+  if (report_.index_number != 0) co_await core_.drop_indexes_before(report_.index_number);
   co_return std::move(report_);
 }
 
 void Recovery::note(std::vector<Damage>& list, const Segment& segment, std::uint64_t offset, std::uint64_t length,
                     std::optional<Id> id, std::string what) {
+  if (list.size() >= kDamagesNamedMax) {
+    if (&list == &report_.damaged) ++report_.more_damaged;
+    return;
+  }
   Damage damage;
   damage.id = id;
   damage.segment = segment.number;
@@ -64,8 +74,8 @@ Task<Status> Recovery::read_directory() {
 Task<Status> Recovery::read_store_file() {
   if (store_file_found_) {
     auto bytes = co_await read_file(core_.env.disk(), core_.books.path("STORE"), kStoreFileBytes * 2);
-    if (!bytes.ok()) co_return std::move(bytes).error();
-    auto file = decode_store_file(*bytes);
+    if (!bytes.ok() && !bytes.is(Code::io_error)) co_return std::move(bytes).error();
+    auto file = bytes.ok() ? decode_store_file(*bytes) : Result<StoreFile>(Code::damaged);
     if (file.ok()) {
       core_.books.store = file->store;
       epoch_seen_ = file->epoch;
@@ -75,24 +85,58 @@ Task<Status> Recovery::read_store_file() {
       co_return Status();
     }
     if (!file.is(Code::damaged)) co_return std::move(file).error();
-    core_.env.log().error("values", "the store file is damaged and will be written anew",
+    core_.env.log().error(core_.options.name, "the store file is damaged and will be written anew",
                           Field("directory", core_.directory));
     store_file_found_ = false;
   }
-  // Every segment and index carries the store's id too.
+  co_return co_await find_store_id();
+}
+
+namespace {
+// Takes the store's id from an index checkpoint and reads no further.
+class HeadOnly final : public CheckpointVisitor {
+ public:
+  Status head(const CheckpointHead& it) override {
+    store = it.store;
+    return Error(Code::cancelled, "that is all");
+  }
+  Status segment(const CheckpointSegment&) override { return Status(); }
+  Status entries(std::span<const ValueIndex::Entry>) override { return Status(); }
+  Status touch(const CheckpointTouch&) override { return Status(); }
+  std::optional<StoreId> store;
+};
+}  // namespace
+
+// Every segment and index carries it too.
+Task<Status> Recovery::find_store_id() {
+  OpenOptions options;
+  options.read_only = true;
   for (std::uint32_t number : segment_numbers_) {
-    auto opening = co_await core_.env.disk().open(core_.books.path(segment_name(number)), OpenOptions());
+    auto opening = co_await core_.env.disk().open(core_.books.path(segment_name(number)), options);
     if (!opening.ok()) co_return std::move(opening).error();
     ByteVector bytes(kSegmentHeaderBytes);
     auto got = co_await (*opening)->read_at(0, MutableBytes(bytes));
-    if (!got.ok()) co_return std::move(got).error();
-    auto header = decode_segment_header(ByteView(bytes).first(*got));
+    if (!got.ok() && !got.is(Code::io_error)) co_return std::move(got).error();
+    auto header = decode_segment_header(ByteView(bytes).first(got.ok() ? *got : 0));
     if (header.is(Code::unsupported_version)) co_return std::move(header).error();
     if (!header.ok()) continue;
     core_.books.store = header->store;
     co_return Status();
   }
-  if (segment_numbers_.empty() && index_numbers_.empty()) report_.created = true;
+  for (std::uint32_t number : index_numbers_) {
+    auto opening = co_await core_.env.disk().open(core_.books.path(index_name(number)), options);
+    if (!opening.ok()) co_return std::move(opening).error();
+    HeadOnly visitor;
+    Status read = co_await read_checkpoint(**opening, visitor);
+    if (read.is(Code::unsupported_version)) co_return read;
+    if (!visitor.store) continue;
+    core_.books.store = *visitor.store;
+    co_return Status();
+  }
+  // With another id nothing that is there could be read, and the next index would be taken for the whole truth.
+  if (!segment_numbers_.empty() || !index_numbers_.empty())
+    co_return Error(Code::damaged, core_.directory + ": STORE is lost, and no other file says which store this is");
+  report_.created = true;
   core_.env.random().fill(core_.books.store);
   co_return Status();
 }
@@ -134,21 +178,41 @@ Task<Status> Recovery::raise_epoch() {
 Task<Status> Recovery::make_durable() {
   for (auto& segment : core_.catalog.segments()) {
     if (segment->sealed) continue;
-    segment->sealed = true;
     if (segment->end > kSegmentHeaderBytes) {
       CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core_.files.open(segment));
+      CO_RETURN_IF_ERROR(co_await write_again(segment, file));
       Status synced = co_await file->sync();
       if (!synced.ok()) {
         core_.fail(synced.error());
         co_return synced;
       }
     }
+    segment->sealed = true;
     segment->durable = segment->end;
   }
   if (segment_numbers_.empty()) co_return Status();
   Status synced = co_await core_.env.disk().sync_directory(core_.directory);
   if (!synced.ok()) core_.fail(synced.error());
   co_return synced;
+}
+
+// The last process may have ended because a sync failed. Its bytes are then shown by the page cache, which holds them
+// for clean, and no later sync would write them: so everything not known to be durable is written once more.
+Task<Status> Recovery::write_again(std::shared_ptr<Segment> segment, std::shared_ptr<File> file) {
+  const TailRange& range = tails_[segment->number];
+  const std::uint64_t from = std::max(range.begin > kSegmentHeaderBytes ? range.begin : 0, range.durable);
+  WindowReader reader(*file, segment->end, kRewriteBytes);
+  for (std::uint64_t at = from; at < segment->end;) {
+    const std::uint64_t wanted = std::min<std::uint64_t>(kRewriteBytes, segment->end - at);
+    CO_ASSIGN_OR_RETURN(ByteView bytes, co_await reader.at(at, static_cast<std::size_t>(wanted)));
+    bytes = bytes.first(std::min<std::size_t>(bytes.size(), static_cast<std::size_t>(wanted)));
+    if (bytes.empty()) break;
+    // What cannot be read is not overwritten with anything else.
+    if (!reader.unreadable(at, at + bytes.size()))
+      CO_RETURN_IF_ERROR(co_await file->write_at(at, std::span<const ByteView>(&bytes, 1)));
+    at += bytes.size();
+  }
+  co_return Status();
 }
 
 // Files that a crash left without a single record.

@@ -23,6 +23,7 @@ Status Recovery::segment(const CheckpointSegment& described) {
   core_.catalog.grow(*segment, described.end);
   segment->epoch = described.epoch;
   segment->torn = described.torn;
+  segment->pinned = described.pinned();
   segment->copied_from = std::set<std::uint32_t>(described.copied_from.begin(), described.copied_from.end());
   return Status();
 }
@@ -50,7 +51,11 @@ Status Recovery::entries(std::span<const ValueIndex::Entry> entries) {
     }
     location = Location(segment->ordinal, location.offset(), location.length_hint());
     if (location.offset() >= segment->end) {
-      waiting_.emplace_back(entry.id, location);
+      Unplaced& unplaced = unplaced_.emplace_back();
+      unplaced.id = entry.id;
+      unplaced.place.segment = segment->number;
+      unplaced.place.offset = location.offset();
+      unplaced.length = location.record_bytes();
       std::uint64_t& durable = tails_[segment->number].durable;
       durable = std::max(durable, location.offset() + kRecordAlignment);  // published, so synced
     } else {
@@ -91,7 +96,7 @@ void Recovery::forget_index() {
   early_touches_.clear();
   described_.clear();
   number_of_.clear();
-  waiting_.clear();
+  unplaced_.clear();
   tail_.clear();
 }
 
@@ -117,13 +122,15 @@ Task<Status> Recovery::load_index() {
     if (read.ok()) read = settle_early_items();
     // A newer one is never overwritten or reused, so numbers go on from the highest seen.
     core_.index_number = std::max(core_.index_number, number);
+    core_.indexes = index_numbers_;
     if (read.ok()) {
       report_.index_number = number;
+      core_.space.index_takes(core_.catalog.checkpoint_bytes());
       co_return Status();
     }
-    if (!read.is(Code::damaged)) co_return read;
-    core_.env.log().error("values", "index checkpoint damaged; reading the segments instead", Field("path", path),
-                          Field("error", read.error()));
+    if (!read.is(Code::damaged) && !read.is(Code::io_error)) co_return read;
+    core_.env.log().error(core_.options.name, "index checkpoint damaged; reading the segments instead",
+                          Field("path", path), Field("error", read.error()));
     report_.index_damaged = true;
     Damage damage;
     damage.what = index_name(number) + ": " + std::string(read.error().message());

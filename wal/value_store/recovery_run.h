@@ -53,18 +53,30 @@ class Recovery final : private CheckpointVisitor {
  private:
   Task<Status> read_directory();
   Task<Status> read_store_file();
+  Task<Status> find_store_id();
   Task<Status> load_index();
   Task<Status> open_segments();
+  void give_missing_touches_a_home();
+  // How many records lie behind what the index covers.
+  Task<Result<std::uint64_t>> measure_tail(std::shared_ptr<Segment> segment);
+  Task<Result<std::uint64_t>> find_durable_end(std::shared_ptr<Segment> segment, std::shared_ptr<File> file);
+  Task<Status> read_tails(std::uint64_t records);
   Task<Status> read_tail(std::shared_ptr<Segment> segment);
-  Task<Status> find_durable_end(std::shared_ptr<Segment> segment, std::shared_ptr<File> file, std::uint64_t size);
+  void take_gap(Segment& segment, const ScanItem& item);
   Task<Status> take_record(Segment& segment, SegmentScanner& scanner, const ScanItem& item);
-  void settle_waiting_entries();
+  void take_erasure(Segment& segment, const RecordHeader& header);
+  Task<Status> take_value(Segment& segment, SegmentScanner& scanner, const ScanItem& item);
+  bool in_pass(const Id& id) const;
+  void settle_lost();
   void reserve_for_tail();
+  Task<Status> merge_pass();
   bool merge_new(const Id& id, const TailState& state);
   Task<Status> merge(Id id, TailState state);
-  Task<Result<std::uint64_t>> number_at(Id id, Location location);
+  // Nothing when the copy's number cannot be read any more.
+  Task<Result<std::optional<std::uint64_t>>> number_at(Id id, Location location);
   Task<Status> raise_epoch();
   Task<Status> make_durable();
+  Task<Status> write_again(std::shared_ptr<Segment> segment, std::shared_ptr<File> file);
   Task<Status> drop_empty_segments();
   void note(std::vector<Damage>& list, const Segment& segment, std::uint64_t offset, std::uint64_t length,
             std::optional<Id> id, std::string what);
@@ -89,12 +101,20 @@ class Recovery final : private CheckpointVisitor {
   std::vector<ValueIndex::Entry> early_entries_;
   std::vector<CheckpointTouch> early_touches_;
   bool index_read_ = false;
+  // Of this pass: a store of any size is opened with a bounded number of these.
   std::unordered_map<Id, TailState> tail_;
-  // Entries of the checkpoint whose records lie in the tails, where they will be met again.
-  std::vector<std::pair<Id, Location>> waiting_;
+  std::uint32_t pass_ = 0, passes_ = 1;
+  // Entries of the checkpoint that are not in the catalog: their records lie in the tails, where they will be met
+  // again, or went with a file. Those that the tails do not bear out are lost.
+  struct Unplaced {
+    Id id;
+    Place place;
+    std::uint64_t length = 0;
+    bool file_gone = false;
+  };
+  std::vector<Unplaced> unplaced_;
   struct TailRange {
     std::uint64_t begin = 0, durable = 0;
-    std::vector<Gap> unreadable;
   };
   std::unordered_map<std::uint32_t, TailRange> tails_;  // by number
 };

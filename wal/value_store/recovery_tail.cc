@@ -1,12 +1,17 @@
 // Opening: the segments, as far as the index does not cover them.
 #include <algorithm>
 #include <array>
+#include <set>
+#include <unordered_set>
 
 #include "wal/value_store/recovery_run.h"
 
 namespace vortex::wal::values {
 
 namespace {
+// Ids are told apart by their first two bytes.
+constexpr std::uint64_t kPassesMax = 64 * kKiB;
+
 Place old_place(const RecordHeader& header) {
   Place place;
   place.segment = header.old_segment;
@@ -26,147 +31,213 @@ Task<Status> Recovery::open_segments() {
     segment->seal = segment_seal(core_.books.store, number);
     core_.books.next_segment = std::max(core_.books.next_segment, number + 1);
   }
-  // Values whose bytes went with a file, or with a part of one.
-  std::vector<std::pair<Id, Location>> lost;
+  // Values whose bytes went with a file, or with a part of one, unless the tails know another copy.
+  std::vector<Id> gone;
   core_.catalog.index().for_each([&](const ValueIndex::Entry& entry) {
     Location location = Location::from_bits(entry.location);
-    auto size = sizes_.find(core_.catalog.at(location.ordinal())->number);
-    if (size == sizes_.end() || location.offset() + kRecordHeaderBytes > size->second)
-      lost.emplace_back(entry.id, location);
+    const std::uint32_t number = core_.catalog.at(location.ordinal())->number;
+    auto size = sizes_.find(number);
+    if (size != sizes_.end() && location.offset() + kRecordHeaderBytes <= size->second) return;
+    Unplaced& unplaced = unplaced_.emplace_back();
+    unplaced.id = entry.id;
+    unplaced.place.segment = number;
+    unplaced.place.offset = location.offset();
+    unplaced.length = location.record_bytes();
+    unplaced.file_gone = true;
+    gone.push_back(entry.id);
   });
-  for (auto& [id, location] : lost) {
-    const Segment& segment = *core_.catalog.at(location.ordinal());
-    note(report_.damaged, segment, location.offset(), location.record_bytes(), id,
-         "the segment file is missing or too short");
-    core_.catalog.forget(id);
+  for (const Id& id : gone) core_.catalog.forget(id);
+  for (Unplaced& unplaced : unplaced_) {
+    auto segment = core_.catalog.find_segment(unplaced.place.segment);
+    unplaced.file_gone = unplaced.file_gone || segment->path.empty();
   }
+  give_missing_touches_a_home();
   // A file that is gone without costing a value was reclaimed after the checkpoint.
-  for (auto& segment : core_.catalog.segments()) {
-    if (!segment->path.empty()) continue;
-    std::vector<Id> touched;
-    for (auto& [id, touch] : core_.catalog.touches())
-      if (touch.ordinal == segment->ordinal) touched.push_back(id);
-    for (const Id& id : touched) core_.catalog.drop_touch(id);
-    core_.catalog.remove_segment(segment->number);
-  }
+  for (auto& segment : core_.catalog.segments())
+    if (segment->path.empty()) core_.catalog.remove_segment(segment->number);
   co_return Status();
 }
 
-Task<Status> Recovery::find_durable_end(std::shared_ptr<Segment> segment, std::shared_ptr<File> file,
-                                        std::uint64_t size) {
+// The index still knows the number that a touch in a missing file gave: it counts as if it lay beside its value.
+void Recovery::give_missing_touches_a_home() {
+  std::set<std::uint32_t> missing;
+  for (auto& [id, state] : tail_) {
+    auto lost = [&](TailState::TouchSeen& touch) {
+      const Segment& segment = *core_.catalog.at(touch.ordinal);
+      if (!segment.path.empty()) return false;
+      missing.insert(segment.number);
+      core_.catalog.drop_touch(id);
+      auto home = core_.catalog.find_segment(touch.value.segment);
+      if (!home || home->path.empty()) return true;
+      touch.ordinal = home->ordinal;
+      core_.catalog.set_touch(id, touch.number, *home);
+      return false;
+    };
+    std::erase_if(state.touches, lost);
+  }
+  for (std::uint32_t number : missing)
+    note(report_.damaged, *core_.catalog.find_segment(number), 0, 0, std::nullopt, "the segment file is missing");
+}
+
+Task<Result<std::uint64_t>> Recovery::find_durable_end(std::shared_ptr<Segment> segment, std::shared_ptr<File> file) {
   TailRange& range = tails_[segment->number];
-  SegmentScanner scanner(*file, segment->seal, range.begin, size);
+  SegmentScanner scanner(*file, segment->seal, range.begin, sizes_[segment->number]);
   ScanItem item;
-  std::size_t records = 0;
+  std::uint64_t records = 0;
   for (;;) {
     CO_ASSIGN_OR_RETURN(bool more, co_await scanner.next(item));
     if (!more) break;
     ++records;
     if (item.record) range.durable = std::max(range.durable, std::uint64_t(item.record->durable_to) * kRecordAlignment);
   }
-  tail_.reserve(tail_.size() + records);
   report_.bytes_read += scanner.bytes_read();
-  co_return Status();
+  co_return records;
 }
 
-Task<Status> Recovery::read_tail(std::shared_ptr<Segment> segment) {
+Task<Result<std::uint64_t>> Recovery::measure_tail(std::shared_ptr<Segment> segment) {
   const std::uint64_t size = sizes_[segment->number];
   auto described = described_.find(segment->number);
   // A sealed one was read to its end once; what lies behind it was never written well.
-  if (described != described_.end() && described->second.sealed) {
+  if (described != described_.end() && described->second.sealed()) {
     segment->sealed = true;
     segment->durable = segment->end;
     if (size < segment->end)
       note(report_.damaged, *segment, size, segment->end - size, std::nullopt, "the segment file is too short");
-    co_return Status();
+    co_return 0;
   }
   CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core_.files.open(segment));
   TailRange& range = tails_[segment->number];
   range.begin = segment->end;
+  bool header_damaged = false;
   if (segment->end == 0) {
-    ByteVector bytes(kSegmentHeaderBytes);
-    CO_ASSIGN_OR_RETURN(std::size_t got, co_await file->read_at(0, MutableBytes(bytes)));
-    auto header = decode_segment_header(ByteView(bytes).first(got));
+    WindowReader reader(*file, size, kSegmentHeaderBytes);
+    CO_ASSIGN_OR_RETURN(ByteView bytes, co_await reader.at(0, kSegmentHeaderBytes));
+    auto header = decode_segment_header(bytes);
     if (header.is(Code::unsupported_version)) co_return std::move(header).error();
     if (header.ok() && (header->store != core_.books.store || header->number != segment->number))
       co_return Error(Code::damaged, segment->path + " belongs to another store or was renamed");
     if (header.ok()) segment->epoch = header->epoch;
     range.begin = kSegmentHeaderBytes;
-    if (!header.ok()) range.unreadable.push_back(Gap());
+    header_damaged = !header.ok();
   }
   epoch_seen_ = std::max(epoch_seen_, segment->epoch);
-  CO_RETURN_IF_ERROR(co_await find_durable_end(segment, file, size));
-  if (segment->end == 0 && range.durable > 0 && !range.unreadable.empty())
+  CO_ASSIGN_OR_RETURN(std::uint64_t records, co_await find_durable_end(segment, file));
+  if (header_damaged && range.durable > 0)
     note(report_.damaged, *segment, 0, kSegmentHeaderBytes, std::nullopt, "segment header damaged");
-  range.unreadable.clear();
-  SegmentScanner scanner(*file, segment->seal, range.begin, size);
+  co_return records;
+}
+
+// With more records than may be held at once, the tails are read several times, each time for a part of all ids.
+Task<Status> Recovery::read_tails(std::uint64_t records) {
+  const std::uint64_t held = std::max<std::size_t>(core_.options.open_records_max, 1);
+  passes_ = static_cast<std::uint32_t>(std::min<std::uint64_t>((records + held - 1) / held, kPassesMax));
+  passes_ = std::max(passes_, 1u);
+  const auto segments = core_.catalog.segments();
+  for (pass_ = 0; pass_ < passes_; ++pass_) {
+    tail_.reserve(tail_.size() + static_cast<std::size_t>(records / passes_));
+    for (auto& segment : segments) CO_RETURN_IF_ERROR(co_await read_tail(segment));
+    settle_lost();
+    reserve_for_tail();
+    CO_RETURN_IF_ERROR(co_await merge_pass());
+  }
+  co_return Status();
+}
+
+bool Recovery::in_pass(const Id& id) const {
+  return (std::uint32_t(id.bytes[0]) << 8 | id.bytes[1]) * std::uint64_t(passes_) / kPassesMax == pass_;
+}
+
+Task<Status> Recovery::read_tail(std::shared_ptr<Segment> segment) {
+  if (segment->sealed) co_return Status();
+  CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core_.files.open(segment));
+  const TailRange& range = tails_[segment->number];
+  SegmentScanner scanner(*file, segment->seal, range.begin, sizes_[segment->number]);
   std::uint64_t end = segment->end;
   for (ScanItem item;;) {
     CO_ASSIGN_OR_RETURN(bool more, co_await scanner.next(item));
     if (!more) break;
-    const bool synced = item.offset < range.durable;
     if (item.record) {
-      if (item.repaired) ++report_.repaired;
       CO_RETURN_IF_ERROR(co_await take_record(*segment, scanner, item));
       end = item.offset + item.length;
-      continue;
-    }
-    Gap gap;
-    gap.offset = item.offset;
-    gap.length = item.length;
-    range.unreadable.push_back(gap);
-    note(synced ? report_.damaged : report_.torn, *segment, item.offset, item.length, std::nullopt,
-         "no readable record");
-    if (synced) {
-      segment->pinned = true;
-    } else {
-      segment->torn.push_back(gap);
+    } else if (pass_ == 0) {
+      take_gap(*segment, item);
+      // A block that was written once and cannot be read is no torn write: the records before it do not end the
+      // segment.
+      if (item.unreadable) end = item.offset + item.length;
     }
   }
   report_.bytes_read += scanner.bytes_read();
+  if (pass_ != 0) co_return Status();
   // Gaps behind the last record are no part of the segment.
   while (!segment->torn.empty() && segment->torn.back().offset >= end) segment->torn.pop_back();
   core_.catalog.grow(*segment, std::max(end, segment->end));
   co_return Status();
 }
 
+void Recovery::take_gap(Segment& segment, const ScanItem& item) {
+  const bool damaged = item.unreadable || item.offset < tails_[segment.number].durable;
+  note(damaged ? report_.damaged : report_.torn, segment, item.offset, item.length, std::nullopt,
+       item.unreadable ? "the disk cannot read it" : "no readable record");
+  if (damaged) {
+    segment.pinned = true;
+    return;
+  }
+  Gap gap;
+  gap.offset = item.offset;
+  gap.length = item.length;
+  segment.torn.push_back(gap);
+}
+
 Task<Status> Recovery::take_record(Segment& segment, SegmentScanner& scanner, const ScanItem& item) {
   const RecordHeader& header = *item.record;
-  ++report_.records_read;
-  core_.books.tail_records++;
-  core_.books.tail_bytes += item.length;
-  // A copy number is of no later start than ours, whatever became of the files that say so.
-  epoch_seen_ = std::max(epoch_seen_, CopyNumber::unpack(header.number).epoch);
-  const bool synced = item.offset < tails_[segment.number].durable;
+  if (pass_ == 0) {
+    ++report_.records_read;
+    if (item.repaired) ++report_.repaired;
+    core_.books.tail_records++;
+    core_.books.tail_bytes += item.length;
+    // A copy number is of no later start than ours, whatever became of the files that say so.
+    epoch_seen_ = std::max(epoch_seen_, CopyNumber::unpack(header.number).epoch);
+    if (header.erases()) take_erasure(segment, header);
+  }
+  if (!in_pass(header.id)) co_return Status();
+  if (header.kind == RecordKind::value) co_return co_await take_value(segment, scanner, item);
   TailState& state = tail_[header.id];
   if (header.kind == RecordKind::touch) {
     TailState::TouchSeen& seen = state.touches.emplace_back();
     seen.number = header.number;
     seen.value = old_place(header);
     seen.ordinal = segment.ordinal;
-    co_return Status();
+  } else if (header.number >= state.erased_to) {
+    state.erased_to = header.number;
+    state.erased = old_place(header);
   }
-  if (header.erases()) {
-    if (header.number >= state.erased_to) {
-      state.erased_to = header.number;
-      state.erased = old_place(header);
-    }
-    core_.catalog.add_debt(segment, header.old_segment, header.length);
-    co_return Status();
-  }
-  bool sound = !item.cut && (synced || !item.repaired);
+  co_return Status();
+}
+
+void Recovery::take_erasure(Segment& segment, const RecordHeader& header) {
+  core_.catalog.add_debt(segment, header.old_segment, header.length);
+  if (header.kind != RecordKind::quarantine || header.form != kBytesStay) return;
+  if (auto holder = core_.catalog.find_segment(header.old_segment)) holder->pinned = true;
+}
+
+Task<Status> Recovery::take_value(Segment& segment, SegmentScanner& scanner, const ScanItem& item) {
+  const RecordHeader& header = *item.record;
+  const bool synced = item.offset < tails_[segment.number].durable;
+  bool sound = !item.cut && (synced || !item.repaired), unreadable = item.unreadable;
   if (sound && !synced) {
     CO_ASSIGN_OR_RETURN(ByteView bytes, co_await scanner.bytes(item));
     sound = bytes.size() >= header.prefix_bytes() + header.length &&
             value_sound(bytes, bytes.subspan(header.prefix_bytes(), header.length));
+    unreadable = scanner.unreadable(item);
   }
   if (!sound) {
-    note(synced ? report_.damaged : report_.torn, segment, item.offset, item.length, header.id, "bytes damaged");
+    note(synced || unreadable ? report_.damaged : report_.torn, segment, item.offset, item.length, header.id,
+         unreadable ? "the disk cannot read it" : "bytes damaged");
     co_return Status();
   }
   if (header.old_segment != 0 && header.old_segment != segment.number && core_.catalog.exists(header.old_segment))
     segment.copied_from.insert(header.old_segment);
-  TailState::Value& value = state.values.emplace_back();
+  TailState::Value& value = tail_[header.id].values.emplace_back();
   value.number = header.number;
   value.location = Location(segment.ordinal, item.offset, header.length);
   value.old = old_place(header);
@@ -176,23 +247,43 @@ Task<Status> Recovery::take_record(Segment& segment, SegmentScanner& scanner, co
 }
 
 // An entry that the tails do not bear out lost its record after it was synced.
-void Recovery::settle_waiting_entries() {
-  for (auto& [id, location] : waiting_) {
-    const Segment& segment = *core_.catalog.at(location.ordinal());
-    auto state = tail_.find(id);
-    if (state != tail_.end() && (!state->second.values.empty() || state->second.erased_to != 0)) continue;
-    bool told = std::any_of(report_.damaged.begin(), report_.damaged.end(),
-                            [&, value = id](const Damage& damage) { return damage.id == value; });
-    if (!told) note(report_.damaged, segment, location.offset(), location.record_bytes(), id, "no readable record");
-  }
+void Recovery::settle_lost() {
+  std::unordered_set<Id> told;
+  for (const Damage& damage : report_.damaged)
+    if (damage.id) told.insert(*damage.id);
+  auto settled = [&](const Unplaced& it) {
+    if (!in_pass(it.id)) return false;
+    auto state = tail_.find(it.id);
+    if (state != tail_.end() && (!state->second.values.empty() || state->second.erased_to != 0)) return true;
+    if (told.count(it.id) != 0) return true;
+    Segment segment;
+    segment.number = it.place.segment;
+    note(report_.damaged, segment, it.place.offset, it.length, it.id,
+         it.file_gone ? "the segment file is missing or too short" : "no readable record");
+    return true;
+  };
+  std::erase_if(unplaced_, settled);
 }
 
-Task<Result<std::uint64_t>> Recovery::number_at(Id id, Location location) {
+Task<Result<std::optional<std::uint64_t>>> Recovery::number_at(Id id, Location location) {
   auto segment = core_.catalog.at(location.ordinal());
   auto header = co_await read_header(core_, segment, id, location);
-  if (header.ok()) co_return header->number;
-  if (!header.is(Code::damaged)) co_return std::move(header).error();
-  co_return 0;
+  if (header.ok()) co_return std::optional<std::uint64_t>(header->number);
+  if (!header.is(Code::damaged) && !header.is(Code::io_error)) co_return std::move(header).error();
+  co_return std::optional<std::uint64_t>();
+}
+
+Task<Status> Recovery::merge_pass() {
+  for (auto at = tail_.begin(); at != tail_.end();) {
+    // Touches that the index tells of are there from the beginning.
+    if (!in_pass(at->first)) {
+      ++at;
+      continue;
+    }
+    if (!merge_new(at->first, at->second)) CO_RETURN_IF_ERROR(co_await merge(at->first, std::move(at->second)));
+    at = tail_.erase(at);
+  }
+  co_return Status();
 }
 
 void Recovery::reserve_for_tail() {
@@ -238,8 +329,16 @@ Task<Status> Recovery::merge(Id id, TailState state) {
     const bool certainly_old = (best && best->old == place) || (state.erased == place && number <= state.erased_to);
     const bool asked = best || state.erased_to != 0;
     if (!certainly_old && asked) {
-      CO_ASSIGN_OR_RETURN(std::uint64_t written, co_await number_at(id, indexed));
-      number = std::max(number, written);
+      CO_ASSIGN_OR_RETURN(std::optional<std::uint64_t> written, co_await number_at(id, indexed));
+      if (!written && std::max(best_number, number) <= state.erased_to) {
+        // Nobody can say whether the erasure meant this copy. It is damaged anyway, and goes into quarantine.
+        report_.to_quarantine.emplace_back(id, indexed);
+        co_return Status();
+      }
+      if (!written && number < best_number)
+        note(report_.damaged, *catalog.at(indexed.ordinal()), place.offset, indexed.record_bytes(), std::nullopt,
+             "header damaged; another copy is there");
+      number = std::max(number, written.value_or(0));
     }
     if (certainly_old || (asked && number <= state.erased_to)) {
       catalog.forget(id);

@@ -10,6 +10,9 @@
 
 namespace vortex::wal::values {
 
+// Damages that opening names one by one; the rest is counted. The inventory of whoever uses the store finds all.
+inline constexpr std::size_t kDamagesNamedMax = 64 * kKiB;
+
 // What opening met.
 struct OpenReport {
   bool created = false;
@@ -19,6 +22,7 @@ struct OpenReport {
   std::uint64_t bytes_read = 0;
   std::uint64_t repaired = 0;                          // headers with one wrong bit, understood all the same
   std::vector<Damage> damaged;                         // known to have been synced, and not readable any more
+  std::uint64_t more_damaged = 0;                      // beyond kDamagesNamedMax
   std::vector<std::pair<Id, Location>> to_quarantine;  // of the repaired
   std::vector<Damage> torn;  // written when the last start ended, and never known to be synced
 };

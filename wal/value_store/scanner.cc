@@ -4,6 +4,37 @@
 
 namespace vortex::wal::values {
 
+namespace {
+constexpr std::uint64_t kReadBlock = 4 * kKiB;
+}  // namespace
+
+bool WindowReader::unreadable(std::uint64_t from, std::uint64_t to) const {
+  auto first = bad_blocks_.lower_bound(from / kReadBlock * kReadBlock);
+  return first != bad_blocks_.end() && *first < to;
+}
+
+Task<Result<std::size_t>> WindowReader::fill(std::uint64_t offset, std::size_t wanted) {
+  MutableBytes into = MutableBytes(buffer_).first(wanted);
+  auto whole = co_await file_.read_at(offset, into);
+  if (whole.ok() || !whole.is(Code::io_error)) co_return whole;
+  std::size_t have = 0;
+  while (have < wanted) {
+    const std::uint64_t at = offset + have, block = at / kReadBlock * kReadBlock;
+    const std::size_t piece = static_cast<std::size_t>(std::min<std::uint64_t>(block + kReadBlock - at, wanted - have));
+    auto got = co_await file_.read_at(at, into.subspan(have, piece));
+    if (got.ok()) {
+      have += *got;
+      if (*got < piece) break;
+      continue;
+    }
+    if (!got.is(Code::io_error)) co_return std::move(got).error();
+    std::memset(into.data() + have, 0, piece);
+    bad_blocks_.insert(block);
+    have += piece;
+  }
+  co_return have;
+}
+
 Task<Result<ByteView>> WindowReader::at(std::uint64_t offset, std::size_t bytes) {
   if (offset >= end_) co_return ByteView();
   bytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, end_ - offset));
@@ -11,7 +42,7 @@ Task<Result<ByteView>> WindowReader::at(std::uint64_t offset, std::size_t bytes)
     std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(bytes, window_), end_ - offset));
     if (buffer_.size() < wanted) buffer_.resize(wanted);
     held_ = 0;
-    CO_ASSIGN_OR_RETURN(held_, co_await file_.read_at(offset, MutableBytes(buffer_).first(wanted)));
+    CO_ASSIGN_OR_RETURN(held_, co_await fill(offset, wanted));
     begin_ = offset;
     bytes_read_ += held_;
   }
@@ -49,6 +80,7 @@ Task<Result<bool>> SegmentScanner::next(ScanItem& item) {
     item.offset = at_;
     item.length = next - at_;
   }
+  item.unreadable = reader_.unreadable(item.offset, item.offset + item.length);
   at_ = item.offset + item.length;
   co_return true;
 }

@@ -3,24 +3,31 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "base/disk.h"
 #include "wal/value_store/segment.h"
 
 namespace vortex::wal::values {
 
-// A file through a window: long reads for short questions.
+// A file through a window: long reads for short questions. A block that the disk cannot read looks like zeros and is
+// remembered; one bad block must not take its neighbours with it.
 class WindowReader {
  public:
   WindowReader(File& file, std::uint64_t end, std::size_t window) : file_(file), end_(end), window_(window) {}
   // At least `bytes` from `offset` (fewer at the end), and what else is at hand. Valid until the next call.
   Task<Result<ByteView>> at(std::uint64_t offset, std::size_t bytes);
   std::uint64_t bytes_read() const { return bytes_read_; }
+  // Was any byte in there unreadable, as far as it was looked at?
+  bool unreadable(std::uint64_t from, std::uint64_t to) const;
 
  private:
+  Task<Result<std::size_t>> fill(std::uint64_t offset, std::size_t wanted);
+
   File& file_;
   std::uint64_t end_;
   std::size_t window_;
+  std::set<std::uint64_t> bad_blocks_;  // offsets
   ByteVector buffer_;
   std::uint64_t begin_ = 0;
   std::size_t held_ = 0;
@@ -32,6 +39,7 @@ struct ScanItem {
   std::optional<RecordHeader> record;  // nothing: no readable record lies in these bytes
   bool repaired = false;               // one bit of it was wrong
   bool cut = false;                    // the file ends within it
+  bool unreadable = false;             // the disk could not read all of it, as far as it was looked at
 };
 
 class SegmentScanner {
@@ -45,6 +53,7 @@ class SegmentScanner {
   // All bytes of the item that came last. Valid until the next call.
   Task<Result<ByteView>> bytes(const ScanItem& item);
   std::uint64_t position() const { return at_; }
+  bool unreadable(const ScanItem& item) const { return reader_.unreadable(item.offset, item.offset + item.length); }
   std::uint64_t bytes_read() const { return reader_.bytes_read(); }
 
   static constexpr std::size_t kWindow = 256 * kKiB;

@@ -78,7 +78,7 @@ Task<Status> Scrub::read_segment(std::shared_ptr<Segment> segment, std::uint64_t
     }
   }
   report_.bytes += scanner.bytes_read();
-  co_return Status();
+  co_return co_await rate_.take(static_cast<double>(scanner.bytes_read() - paid));
 }
 
 Task<Status> Scrub::look_at(std::shared_ptr<Segment> segment, SegmentScanner& scanner, const ScanItem& item) {

@@ -12,18 +12,20 @@ Task<Status> Space::refresh() {
   co_return Status();
 }
 
-bool Space::plenty(std::uint64_t bytes, std::uint64_t stored) const {
-  return known_ && unseen() < kRefreshBytes && left() >= options_.reserve_bytes + bytes &&
-         !over_capacity(bytes, stored);
+Space::Claim Space::try_claim(std::uint64_t bytes, const Catalog& catalog) {
+  if (!known_ || unseen() >= kRefreshBytes || !fits(bytes, catalog) || over_capacity(bytes, catalog)) return Claim();
+  return Claim(this, bytes);
 }
 
-Task<Status> Space::admit(std::uint64_t bytes, std::uint64_t stored) {
-  if (plenty(bytes, stored)) co_return Status();
-  if (over_capacity(bytes, stored)) co_return Error(Code::no_space, "the store has reached its capacity");
+Task<Result<Space::Claim>> Space::claim(std::uint64_t bytes, const Catalog& catalog) {
+  if (over_capacity(bytes, catalog)) co_return Error(Code::no_space, "the store has reached its capacity");
+  Claim claim = try_claim(bytes, catalog);
+  if (claim) co_return std::move(claim);
   CO_RETURN_IF_ERROR(co_await refresh());
-  if (left() < options_.reserve_bytes + bytes)
+  if (!fits(bytes, catalog))
     co_return Error(Code::no_space, "the disk is full but for the reserve that keeps deleting possible");
-  co_return Status();
+  if (over_capacity(bytes, catalog)) co_return Error(Code::no_space, "the store has reached its capacity");
+  co_return Claim(this, bytes);
 }
 
 }  // namespace vortex::wal::values

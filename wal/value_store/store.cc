@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "base/one_shot.h"
 #include "wal/value_store/core.h"
 #include "wal/value_store/reclaimer.h"
 #include "wal/value_store/recovery.h"
@@ -22,6 +22,12 @@ constexpr Duration kAfterError = seconds(5);
 // Checkpoints cost at most this share of what is written: the index takes 40 bytes a value.
 constexpr std::uint64_t kCheckpointRecordShare = 4;
 constexpr std::uint64_t kCheckpointByteShare = 8;
+
+// Worth a second look, and perhaps to be set aside.
+template <class T>
+bool doubtful(const Result<T>& result) {
+  return result.is(Code::damaged) || result.is(Code::io_error);
+}
 }  // namespace
 
 // Counts a client's call; stop() waits for all.
@@ -87,7 +93,7 @@ Task<Status> ValueStore::start() {
   for (auto& [id, location] : report_->to_quarantine) {
     co_await values::suspect(core, id, location);
   }
-  core.env.log().info("values", "open", Field("directory", core.directory), Field("epoch", core.books.epoch),
+  core.env.log().info(core.options.name, "open", Field("directory", core.directory), Field("epoch", core.books.epoch),
                       Field("values", core.catalog.index().size()), Field("segments", core.catalog.segment_count()),
                       Field("tail_records", report_->records_read), Field("damaged", report_->damaged.size()),
                       Field("torn", report_->torn.size()));
@@ -132,6 +138,13 @@ Task<Result<PutResult>> ValueStore::put(Id id, Buffer bytes, std::uint16_t form)
   co_return co_await put_locked(id, std::move(bytes), form);
 }
 
+Task<Result<Space::Claim>> ValueStore::admit(std::uint64_t bytes) {
+  StoreCore& core = *core_;
+  auto claim = co_await core.space.claim(bytes, core.catalog);
+  if (claim.is(Code::no_space) && core.options.background) maintenance_.notify_all();  // to reclaim what it can
+  co_return claim;
+}
+
 Task<Result<PutResult>> ValueStore::put_locked(Id id, Buffer bytes, std::uint16_t form) {
   StoreCore& core = *core_;
   if (core.catalog.find(id)) {
@@ -139,10 +152,9 @@ Task<Result<PutResult>> ValueStore::put_locked(Id id, Buffer bytes, std::uint16_
     if (touched) co_return *touched;
   }
   const std::uint64_t size = value_record_bytes(static_cast<std::uint32_t>(bytes.size()));
-  if (!core.space.plenty(size, core.catalog.stored_bytes())) {
-    Status admitted = co_await core.space.admit(size, core.catalog.stored_bytes());
-    if (admitted.is(Code::no_space) && core.options.background) maintenance_.notify_all();  // to reclaim what it can
-    if (!admitted.ok()) co_return std::move(admitted).error();
+  Space::Claim claim = core.space.try_claim(size, core.catalog);
+  if (!claim) {
+    CO_ASSIGN_OR_RETURN(claim, co_await admit(size));
   }
   Append record(core.env.loop());
   record.value = bytes.view();
@@ -173,12 +185,13 @@ Task<Result<std::optional<PutResult>>> ValueStore::touch_locked(Id id) {
   auto segment = core.catalog.at(location.ordinal());
   // A new number vouches for the bytes, so they are looked at.
   auto stored = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
-  if (stored.is(Code::damaged)) {
+  if (doubtful(stored)) {
     bool damaged = co_await quarantine_if_damaged(core, id, location);
     if (damaged) co_return none;
-    co_return Error(Code::io_error, "a read gave wrong bytes once");
+    co_return Error(Code::io_error, "a read failed or gave wrong bytes once");
   }
   if (!stored.ok()) co_return std::move(stored).error();
+  CO_ASSIGN_OR_RETURN(Space::Claim claim, co_await admit(kRecordHeaderBytes));
   PutResult result;
   result.number = core.next_number();
   result.existed = true;
@@ -241,7 +254,7 @@ Task<Result<Value>> ValueStore::get(Id id, std::uint64_t offset, std::uint64_t l
     Location now = core.catalog.find(id);
     const bool moved = !now || !now.same_place(location);
     if (attempt < (moved ? 8 : 1)) continue;
-    if (stored.is(Code::damaged)) group_.spawn(values::suspect(core, id, location));
+    if (doubtful(stored)) group_.spawn(values::suspect(core, id, location));
     co_return std::move(stored).error();
   }
 }
@@ -254,7 +267,7 @@ Task<Result<ValueInfo>> ValueStore::stat(Id id) {
   Location location = core.catalog.find(id);
   if (!location) co_return Code::not_found;
   auto header = co_await read_header(core, core.catalog.at(location.ordinal()), id, location);
-  if (header.is(Code::damaged)) group_.spawn(values::suspect(core, id, location));
+  if (doubtful(header)) group_.spawn(values::suspect(core, id, location));
   if (!header.ok()) co_return std::move(header).error();
   ValueInfo info;
   info.length = header->length;
@@ -291,7 +304,7 @@ Task<Result<Erased>> ValueStore::erase_locked(Id id, CopyNumber up_to) {
   if (!location) co_return Erased::absent;
   auto segment = core.catalog.at(location.ordinal());
   auto header = co_await read_header(core, segment, id, location);
-  if (header.is(Code::damaged)) {
+  if (doubtful(header)) {
     // Its number cannot be read, and nobody will want the copy.
     bool damaged = co_await quarantine_if_damaged(core, id, location);
     if (damaged) co_return Erased::done;
@@ -317,16 +330,38 @@ Task<Result<Erased>> ValueStore::erase_locked(Id id, CopyNumber up_to) {
 Task<Result<ScrubReport>> ValueStore::scrub(ScrubOptions options) {
   CO_RETURN_IF_ERROR(core_->usable());
   ++operations_;
-  auto report = co_await values::scrub(*core_, std::move(options));
+  auto report = co_await in_group(values::scrub(*core_, std::move(options)));
   operation_ended();
   co_return report;
+}
+
+// What takes long belongs to the store, so that stop() ends it.
+template <class T>
+Task<Result<T>> ValueStore::in_group(Task<Result<T>> work) {
+  OneShot<T> done(core_->env.loop());
+  auto body = [](Task<Result<T>> inner, OneShot<T>& out) -> Task<void> {
+    auto result = co_await std::move(inner);
+    out.set(std::move(result));
+  };
+  TaskGroup::Handle handle;
+  group_.spawn(body(std::move(work), done), handle);
+  auto result = co_await done.wait();
+  if (done.is_set()) co_return result;
+  group_.cancel(handle);
+  co_return co_await done.wait_uncancellable();
 }
 
 Task<Result<ReclaimReport>> ValueStore::reclaim() {
   CO_RETURN_IF_ERROR(core_->usable());
   if (reclaiming_) co_return Error(Code::busy, "reclaiming already");
-  reclaiming_ = true;
   ++operations_;
+  auto report = co_await in_group(reclaim_all());
+  operation_ended();
+  co_return report;
+}
+
+Task<Result<ReclaimReport>> ValueStore::reclaim_all() {
+  reclaiming_ = true;
   ReclaimReport total;
   Status status;
   while (core_->usable().ok() && reclaimer_->wanted()) {
@@ -341,7 +376,6 @@ Task<Result<ReclaimReport>> ValueStore::reclaim() {
     if (step->segments == 0) break;
   }
   reclaiming_ = false;
-  operation_ended();
   if (!status.ok()) co_return status.error();
   co_return total;
 }
@@ -380,13 +414,13 @@ Task<void> ValueStore::maintain() {
       checkpoint_wanted = false;
     }
     if (status.ok() && !reclaiming_ && reclaimer_->wanted()) {
-      auto step = co_await reclaim();
+      auto step = co_await reclaim_all();
       if (!step.ok()) status = step.error();
       idle = idle && (!step.ok() || step->segments == 0);
     }
     if (status.is(Code::cancelled) || status.is(Code::closed) || !core.broken.ok()) co_return;
     if (!status.ok()) {
-      core.env.log().warn("values", "upkeep failed and will be tried again", Field("error", status.error()));
+      core.env.log().warn(core.options.name, "upkeep failed and will be tried again", Field("error", status.error()));
       Status slept = co_await sleep_for(core.env, kAfterError);
       if (!slept.ok()) co_return;
       continue;

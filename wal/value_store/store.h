@@ -13,6 +13,7 @@
 #include "wal/value_store/options.h"
 #include "wal/value_store/reports.h"
 #include "wal/value_store/scrubber.h"
+#include "wal/value_store/space.h"
 
 namespace vortex::wal::values {
 
@@ -108,9 +109,13 @@ class ValueStore {
   class Operation;
   ValueStore(Env& env, std::string directory, ValueStoreOptions options);
   Task<Status> start();
+  Task<Result<Space::Claim>> admit(std::uint64_t bytes);
   Task<Result<PutResult>> put_locked(Id id, Buffer bytes, std::uint16_t form);
   Task<Result<std::optional<PutResult>>> touch_locked(Id id);
   Task<Result<Erased>> erase_locked(Id id, CopyNumber up_to);
+  template <class T>
+  Task<Result<T>> in_group(Task<Result<T>> work);
+  Task<Result<ReclaimReport>> reclaim_all();
   Task<void> maintain();
   bool checkpoint_due() const;
   void operation_ended();

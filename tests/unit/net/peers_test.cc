@@ -199,3 +199,38 @@ TEST_CASE("a crash in the middle of many calls leaves nothing behind") {
     EXPECT_EQ(pair.at_b().server.channels(), 0);
   }
 }
+
+TEST_CASE("a connection that is not needed any more is let go, one that is in use is not") {
+  Pair pair(31);
+  EXPECT(pair.echo("there").ok());
+  Target to = target_of(pair.b);
+  EXPECT(pair.at_a().peers.connected(to));
+  pair.at_a().peers.let_go(to);
+  pair.world.run_for(seconds(2));
+  EXPECT(!pair.at_a().peers.connected(to));
+  EXPECT_EQ(pair.at_b().server.channels(), 0);
+  EXPECT(pair.echo("again").ok());
+}
+
+TEST_CASE("both ends are told whom a handshake has proven") {
+  World world(32);
+  Machine& a = world.add_machine();
+  Machine& b = world.add_machine();
+  NetProgram& at_a = start_node(a);
+  NetProgram& at_b = start_node(b);
+  std::vector<NodeId> seen_by_a, seen_by_b;
+  at_a.board.on_proven([&](const PeerInfo& peer) { seen_by_a.push_back(peer.id); });
+  at_b.board.on_proven([&](const PeerInfo& peer) { seen_by_b.push_back(peer.id); });
+  auto body = [&](Env&) { return at_a.peers.call<Echo>(target_of(b), echo_request("hello")); };
+  EXPECT(world.run(a, body).ok());
+  EXPECT_EQ(seen_by_a, std::vector<NodeId>(1, id_of(2)));
+  EXPECT_EQ(seen_by_b, std::vector<NodeId>(1, id_of(1)));
+}
+
+TEST_CASE("connections without use are closed after the time that was set") {
+  Pair pair(33);
+  pair.at_a().peers.set_idle_close(seconds(2));
+  EXPECT(pair.echo("there").ok());
+  pair.world.run_for(seconds(5));
+  EXPECT(!pair.at_a().peers.connected(target_of(pair.b)));
+}

@@ -91,6 +91,7 @@ TEST_CASE("after a failed sync every call is refused and the process ends") {
   REQUIRE(rig.with_log<Status>(body).ok());
   sim::DiskFault fault;
   fault.op = sim::DiskOp::sync;
+  fault.path = ".wal";
   fault.skip = 1;  // the one of the start
   rig.machine.drive().fail(fault);
   std::string first, second;
@@ -109,7 +110,7 @@ TEST_CASE("after a failed sync every call is refused and the process ends") {
 
 TEST_CASE("a full disk refuses appends clearly, still takes truncations, and then goes on") {
   Rig rig;
-  std::uint64_t room = 5 * kSegmentBytesMin;
+  std::uint64_t room = 5 * kSegmentBytesMin + 2 * kBlock;
   rig.machine.drive().set_capacity(room);
   auto body = [](Env&, wal::Log& log) -> Task<Result<int>> {
     Result<Appended> last = Code::internal;

@@ -26,7 +26,7 @@ RecordHeader golden_header() {
 ByteVector golden_record(std::uint64_t seal) {
   RecordHeader header = golden_header();
   ByteVector bytes(header.prefix_bytes());
-  encode_record(header, value_sums(as_bytes("hello value")), seal, bytes);
+  encode_record(header, value_sums(as_bytes("hello chunk")), seal, bytes);
   return bytes;
 }
 }  // namespace
@@ -62,7 +62,7 @@ TEST_CASE("a record reads back as it was, and only in its own segment") {
   EXPECT_EQ(header->durable_to, 0x11);
   EXPECT_EQ(header->old_segment, 7);
   EXPECT_EQ(header->old_offset, 9);
-  EXPECT(value_sound(bytes, as_bytes("hello value")));
+  EXPECT(value_sound(bytes, as_bytes("hello chunk")));
   EXPECT(!value_sound(bytes, as_bytes("hello chunl")));
   EXPECT(!decode_record(bytes, segment_seal(golden_store(), 43)).has_value());
   StoreId other = golden_store();

@@ -1,3 +1,4 @@
+#include <set>
 #include <unordered_map>
 
 #include "tests/sim/dice.h"
@@ -117,4 +118,18 @@ TEST_CASE("two million values cost at most 48 bytes each") {
   }
   DOCTEST_MESSAGE("bytes a value: ", static_cast<double>(index.bytes()) / 2e6, ", at worst on the way ", worst);
   EXPECT_LE(worst, 48.0);
+}
+
+TEST_CASE("every byte of an id decides where it lies in the index") {
+  ValueIndex index(0x1234567);
+  for (std::size_t at = 0; at < Id::kSize; ++at) {
+    std::set<std::uint32_t> places;
+    Id id;
+    for (int value = 0; value < 256; ++value) {
+      id.bytes[at] = static_cast<std::uint8_t>(value);
+      places.insert(index.hash(id));
+    }
+    CAPTURE(at);
+    EXPECT_GE(places.size(), 250);
+  }
 }

@@ -19,6 +19,7 @@ ValueStoreOptions small_segments(sim::Dice& dice) {
   options.checkpoint_bytes_min = 64 * kKiB;
   options.background = !dice.one_in(4);
   options.open_files_max = 4 + dice.below(60);
+  options.open_records_max = 1 + dice.below(400);
   return options;
 }
 
