@@ -26,6 +26,7 @@ namespace vortex::net {
   X(67, Join,           JoinRequest,           JoinResponse,           64 * kKiB,     0, 0, frame, true,  joiner, control) \
   X(68, CatchUp,        CatchUpRequest,        CatchUpResponse,        4 * kKiB,      0, 0, frame, true,  joiner, control) \
   X(69, Decide,         DecideRequest,         DecideResponse,         4 * kKiB,      0, 0, frame, true,  member, normal) \
+  X(70, ChangeSettings, ChangeSettingsRequest, ChangeSettingsResponse, 1 * kKiB,      0, 0, frame, true,  member, normal) \
   X(80, FindNode, FindNodeRequest, FindNodeResponse, 32 * kKiB, 0, 0, frame, true, member, control) \
   X(96,  CarryRaft,          CarryRaftRequest,          CarryRaftResponse,          64 * kKiB, 4 * kMiB, 0,        frame, true, member, normal) \
   X(97,  CarryRaftUrgent,    CarryRaftRequest,          CarryRaftResponse,          64 * kKiB, 1 * kMiB, 0,        frame, true, member, control) \

@@ -37,8 +37,12 @@ SecureHandshaker::SecureHandshaker(Random& random, LocalEnd local, Credentials& 
     : random_(random),
       local_(std::move(local)),
       credentials_(credentials),
-      presented_(std::move(presented)),
-      tls_(context_of(local_)) {}
+      presented_(std::move(presented)) {}
+
+const TlsContext& SecureHandshaker::tls() {
+  if (!tls_) tls_.emplace(context_of(local_));
+  return *tls_;
+}
 
 Task<Result<Secured>> SecureHandshaker::as_client(std::unique_ptr<Connection> connection,
                                                   std::optional<NodeId> expected, Purpose purpose) {
@@ -52,7 +56,7 @@ Task<Result<Secured>> SecureHandshaker::as_client(std::unique_ptr<Connection> co
     guard.stream = nullptr;
     co_return secured(std::move(connection), std::move(*peer), false);
   }
-  auto stream = std::make_unique<TlsStream>(tls_, std::move(connection), TlsSide::client, expected);
+  auto stream = std::make_unique<TlsStream>(tls(), std::move(connection), TlsSide::client, expected);
   CloseUnlessKept guard{stream.get()};
   CO_RETURN_IF_ERROR(co_await stream->handshake());
   HelloStream over = over_tls(*stream);
@@ -75,7 +79,7 @@ Task<Result<Secured>> SecureHandshaker::as_server(std::unique_ptr<Connection> co
 
 Task<Result<Secured>> SecureHandshaker::accept_tls(std::unique_ptr<Connection> connection, std::uint8_t first) {
   ByteView already_read(&first, 1);
-  auto stream = std::make_unique<TlsStream>(tls_, std::move(connection), TlsSide::server, std::nullopt, already_read);
+  auto stream = std::make_unique<TlsStream>(tls(), std::move(connection), TlsSide::server, std::nullopt, already_read);
   CloseUnlessKept guard{stream.get()};
   CO_RETURN_IF_ERROR(co_await stream->handshake());
   HelloStream over = over_tls(*stream);

@@ -63,7 +63,9 @@ class SecureHandshaker final : public Handshaker {
   LocalEnd local_;
   Credentials& credentials_;
   Presented presented_;
-  TlsContext tls_;
+  // Made when it is first needed: it takes memory, and a signature.
+  const TlsContext& tls();
+  std::optional<TlsContext> tls_;
 };
 
 // The two sides of Hello over a stream that TLS has secured or not. Everything they take outlives them.

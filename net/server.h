@@ -16,6 +16,7 @@ class Server {
 
   // Starts accepting.
   Status listen(const Address& at);
+  bool listening() const { return listener_ != nullptr; }
   // With the real port, where 0 was asked for. Only after listen().
   Address local() const { return listener_->local(); }
 

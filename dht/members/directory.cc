@@ -343,6 +343,10 @@ const NodeId& Directory::id_at(std::size_t place) const { return entry(place).id
 Health Directory::health_at(std::size_t place) const { return entry(place).health_now(); }
 Standing Directory::standing_at(std::size_t place) const { return entry(place).standing_now(); }
 
+bool Directory::address_is(std::size_t place, const Address& address) const {
+  return entry(place).port == address.port && address_of(entry(place)) == address;
+}
+
 void Directory::for_each(const std::function<void(const Member&)>& visit) const {
   for (std::size_t place = 0; place < size_; ++place) visit(at(place));
 }

@@ -67,6 +67,7 @@ class Directory {
   const NodeId& id_at(std::size_t place) const;
   Health health_at(std::size_t place) const;
   Standing standing_at(std::size_t place) const;
+  bool address_is(std::size_t place, const Address& address) const;
 
   // A member that has been dead for so long that it is no place for data. An opinion of this node, not gossiped.
   void set_lost(const NodeId& id, bool lost);

@@ -110,8 +110,9 @@ struct ClusterSettings {
   std::uint32_t version = 0;
   Topology topology = Topology::all_to_all;
   std::uint32_t heartbeat_ms = 300;
+  NodeId keeper;  // who keeps the decisions: tokens, standing, the secret, these settings
   bool operator==(const ClusterSettings&) const = default;
-  VORTEX_FIELDS(version, topology, heartbeat_ms)
+  VORTEX_FIELDS(version, topology, heartbeat_ms, keeper)
 };
 
 // The joiner has proven a token and its id; it is told the cluster's secret and whom to talk to.
@@ -149,6 +150,17 @@ struct DecideRequest {
 struct DecideResponse {
   Member member;
   VORTEX_FIELDS(member)
+};
+
+// The settings of the cluster, except for what only the cluster itself counts; asked in the same way.
+struct ChangeSettingsRequest {
+  Topology topology = Topology::all_to_all;
+  std::uint32_t heartbeat_ms = 300;
+  VORTEX_FIELDS(topology, heartbeat_ms)
+};
+struct ChangeSettingsResponse {
+  ClusterSettings settings;
+  VORTEX_FIELDS(settings)
 };
 
 }  // namespace vortex::net

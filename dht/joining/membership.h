@@ -1,0 +1,148 @@
+// A node's place in its cluster: creating one, joining one, coming back, and being known, found and told apart.
+// Owns what it takes to talk to others: identity, credentials, connections, the directory and the heartbeats.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/task_group.h"
+#include "dht/heartbeat/heartbeats.h"
+#include "dht/joining/local_book.h"
+#include "dht/joining/member_credentials.h"
+#include "dht/joining/node_state.h"
+#include "net/join_token.h"
+#include "net/peers.h"
+#include "net/secure_handshaker.h"
+#include "net/server.h"
+
+namespace vortex::dht {
+
+struct MembershipOptions {
+  std::string directory;  // of this node's data; the caller has locked it
+  Address listen;
+  Address advertise;  // empty: where it listens
+  net::Transport transport = net::Transport::tls;
+  std::string zone;
+  std::uint64_t capacity = 0;
+  // Addresses given by hand, for a cluster that has lost sight of itself.
+  std::vector<Address> seeds;
+  // So long must a member be dead before it is no place for data any more.
+  Duration evict_after = std::chrono::minutes(10);
+  // How many others the node remembers for its next start.
+  std::size_t contacts_max = 64;
+
+  MembershipOptions() {}
+};
+
+class Membership {
+ public:
+  // Reads or makes the identity; the node's start is counted. Others register their handlers with the dispatcher before
+  // create(), join() or resume().
+  static Task<Result<std::unique_ptr<Membership>>> open(Env& env, net::Dispatcher& dispatcher,
+                                                        MembershipOptions options);
+  ~Membership();
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+
+  // Does it belong to a cluster already? Then resume(), otherwise create() or join(). One of them, once.
+  bool belongs_somewhere() const { return !state_.cluster.is_zero(); }
+  // Makes a cluster of this node alone, durable on return.
+  Task<Status> create(net::ClusterSettings settings);
+  // Comes in with a token: `expired`, `unauthenticated`, `wrong_cluster`, `unreachable`, `exists` (a living member has
+  // the address), …
+  Task<Status> join(net::JoinToken token, Duration timeout);
+  // Goes on as the member it was.
+  Task<Status> resume();
+  // Says goodbye. Nothing is called afterwards.
+  Task<void> stop();
+
+  const NodeId& id() const { return state_.identity.id(); }
+  const ClusterId& cluster() const { return state_.cluster; }
+  std::uint64_t boot_epoch() const { return state_.boot_epoch; }
+  const net::Identity& identity() const { return state_.identity; }
+  const net::ClusterSettings& settings() const { return state_.settings; }
+  std::uint32_t key_epoch() const { return state_.keys.empty() ? 0 : state_.keys.front().epoch; }
+  // Only after one of the three beginnings.
+  Address address() const;
+
+  Directory& directory() { return directory_; }
+  Heartbeats& heartbeats() { return heartbeats_; }
+  net::Peers& peers() { return peers_; }
+  net::Switchboard& switchboard() { return board_; }
+  Book& book() { return book_; }
+  // Told when a connection to a node broke or could not be made.
+  void on_down(std::function<void(const NodeId&, const Error&)> observer) { on_down_ = std::move(observer); }
+
+  // --- decisions; made by the keeper, which others ask ---
+  Task<Result<net::JoinToken>> create_token(TokenTerms terms);
+  Task<Result<Member>> decide(NodeId id, Standing standing, Duration timeout);
+  Task<Result<net::ClusterSettings>> change_settings(Topology topology, Duration heartbeat, Duration timeout);
+
+  std::size_t memory() const { return directory_.memory() + heartbeats_.memory(); }
+
+ private:
+  Membership(Env& env, net::Dispatcher& dispatcher, MembershipOptions options, NodeState state);
+
+  // membership.cc
+  Status begin(Member self);
+  Task<Status> save_state();
+  bool is_keeper() const { return state_.settings.keeper == id(); }
+  void adopt(const net::ClusterSettings& settings);
+  bool adopt_keys(const std::vector<net::ClusterKeyCopy>& keys);
+  Task<void> keep_decision(Member now);
+  net::LocalEnd local_end() const;
+  void tell_versions();
+  Member self_member() const;
+
+  // membership_join.cc
+  Task<Result<net::JoinResponse>> ask_to_join(net::JoinToken token, Instant deadline);
+  Task<Result<net::Reply<net::Join>>> serve_join(net::Context context, net::JoinRequest request);
+  Task<Status> replace_at(Address address, NodeId newcomer);
+  std::vector<net::ClusterKeyCopy> key_copies() const;
+
+  // membership_decide.cc
+  Task<Result<Member>> decide_here(NodeId id, Standing standing);
+  Task<Status> replace_secret();
+  Task<Result<net::ClusterSettings>> change_here(Topology topology, std::uint32_t heartbeat_ms);
+  Task<Result<net::Reply<net::Decide>>> serve_decide(net::Context context, net::DecideRequest request);
+  Task<Result<net::Reply<net::ChangeSettings>>> serve_change(net::Context context, net::ChangeSettingsRequest request);
+  net::Target keeper() const;
+
+  // membership_stay.cc
+  Task<void> stay();
+  Task<void> find_others();
+  void note_lost(Instant now);
+  Task<Status> remember_contacts();
+  void catch_up_with(const NodeId& id);
+  Task<void> catch_up(NodeId id);
+  Result<net::CatchUpResponse> serve_catch_up(net::Context& context, net::CatchUpRequest& request);
+
+  Env& env_;
+  const MembershipOptions options_;
+  NodeState state_;
+  NodeStore store_;
+  Directory directory_;
+  LocalBook book_;
+  MemberCredentials credentials_;
+  net::SecureHandshaker handshaker_;
+  net::Switchboard board_;
+  net::Server server_;
+  net::Peers peers_;
+  Heartbeats heartbeats_;
+  std::function<void(const NodeId&, const Error&)> on_down_;
+  std::map<NodeId, Instant> dead_since_;
+  std::uint64_t observer_ = 0;
+  bool started_ = false;
+  bool catching_up_ = false;
+  std::uint64_t saves_ = 0, saved_ = 0;
+  bool saving_ = false;
+  Event saved_event_;
+  std::uint64_t remembered_changes_ = 0;  // of the directory, as of the last list of contacts
+  bool found_ = false;                    // somebody else was talked to since the start
+  TaskGroup tasks_;
+};
+
+}  // namespace vortex::dht

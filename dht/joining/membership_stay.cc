@@ -1,0 +1,122 @@
+// What goes on while a node is a member: finding others again, catching up with decisions, remembering whom it knows.
+#include <algorithm>
+
+#include "base/log.h"
+#include "dht/joining/call_once.h"
+#include "dht/joining/membership.h"
+
+namespace vortex::dht {
+
+namespace {
+constexpr Duration kLook = seconds(1);
+constexpr Duration kRemember = seconds(30);
+constexpr Duration kTalkWithin = seconds(8);
+constexpr std::size_t kOutsidersRemembered = 1024;
+}  // namespace
+
+Task<void> Membership::stay() {
+  Instant remember_at = env_.now() + kRemember;
+  while (true) {
+    if (!found_) co_await find_others();
+    Status slept = co_await sleep_for(env_, kLook);
+    if (!slept.ok()) co_return;
+    note_lost(env_.now());
+    // Alone though others are known: look at the addresses given by hand again.
+    if (directory_.alive() <= 1 && directory_.belonging() > 1 && !options_.seeds.empty()) found_ = false;
+    if (env_.now() < remember_at || remembered_changes_ == directory_.changes()) continue;
+    remember_at = env_.now() + kRemember;
+    Status kept = co_await remember_contacts();
+    if (!kept.ok() && !kept.is(Code::cancelled))
+      env_.log().warn("members", "cannot remember the members", Field("error", kept.error()));
+  }
+}
+
+// One comparison with anybody tells this node about everybody, and everybody about this node.
+Task<void> Membership::find_others() {
+  std::vector<net::Target> targets;
+  for (const Address& seed : options_.seeds)
+    if (seed != address()) targets.emplace_back(seed);
+  for (const Member& member : sample_alive(directory_, id(), 3, env_.random()))
+    targets.emplace_back(member.id, member.address);
+  for (net::Target& target : targets) {
+    Status compared = co_await heartbeats_.compare_with(target, kTalkWithin);
+    if (compared.is(Code::cancelled)) co_return;
+    if (compared.is(Code::stale)) catch_up_with(target.id);
+    if (!compared.ok()) continue;
+    found_ = true;
+    co_return;
+  }
+  if (directory_.belonging() <= 1 && options_.seeds.empty()) found_ = true;
+}
+
+void Membership::note_lost(Instant now) {
+  for (const auto& [member, since] : dead_since_)
+    if (now - since >= options_.evict_after) directory_.set_lost(member, true);
+}
+
+// Some to begin with at the next start, and all those that must not come back.
+Task<Status> Membership::remember_contacts() {
+  std::uint64_t changes = directory_.changes();
+  std::vector<Member> members = sample_alive(directory_, id(), options_.contacts_max, env_.random());
+  std::size_t outsiders = 0;
+  for (std::size_t place = directory_.size(); place-- > 0 && outsiders < kOutsidersRemembered;) {
+    Standing standing = directory_.standing_at(place);
+    if (standing == Standing::joining || standing == Standing::active || directory_.id_at(place) == id()) continue;
+    members.push_back(directory_.at(place));
+    ++outsiders;
+  }
+  // Whether they live is for the next start to find out.
+  for (Member& member : members)
+    if (member.health == Health::suspect) member.health = Health::alive;
+  CO_RETURN_IF_ERROR(co_await store_.save_contacts(members));
+  remembered_changes_ = changes;
+  co_return Status();
+}
+
+void Membership::catch_up_with(const NodeId& id) {
+  if (catching_up_ || !started_) return;
+  catching_up_ = true;
+  tasks_.spawn(catch_up(id));
+}
+
+// Over a connection that proves only who this node is, since it may not know the secret any more.
+Task<void> Membership::catch_up(NodeId id) {
+  auto member = directory_.find(id);
+  Status status = Error(Code::not_found, "not a member that this node knows");
+  if (member) {
+    net::Presented presented;
+    presented.proves = net::Proves::identity;
+    presented.cluster = state_.cluster;
+    net::SecureHandshaker handshaker(env_.random(), local_end(), credentials_, std::move(presented));
+    net::Target target(id, member->address);
+    net::CatchUpRequest request;
+    auto answer = co_await call_once<net::CatchUp>(env_, board_, handshaker, target, request, env_.now() + kTalkWithin);
+    if (answer.ok()) {
+      bool newer = answer->settings.version > state_.settings.version;
+      if (newer) adopt(answer->settings);
+      bool rekeyed = adopt_keys(answer->keys);
+      status = Status();
+      if (newer || rekeyed) status = co_await save_state();
+    } else {
+      status = std::move(answer).error();
+    }
+  }
+  if (!status.ok() && !status.is(Code::cancelled)) {
+    env_.log().info("members", "cannot catch up", Field("with", id), Field("error", status.error()));
+    // Whoever is asked next may know more; not at once.
+    (void)co_await sleep_for(env_, kLook);
+  }
+  catching_up_ = false;
+}
+
+Result<net::CatchUpResponse> Membership::serve_catch_up(net::Context& context, net::CatchUpRequest&) {
+  bool known = credentials_.standing(context.peer->id) == net::Standing::member;
+  if (!started_ || !known) return Error(Code::permission_denied, "not a member of this cluster");
+  if (!context.peer->encrypted) return Error(Code::permission_denied, "the secret is told over TLS only");
+  net::CatchUpResponse response;
+  response.keys = key_copies();
+  response.settings = state_.settings;
+  return response;
+}
+
+}  // namespace vortex::dht
