@@ -99,6 +99,7 @@ std::size_t MembersCluster::running() {
 bool MembersCluster::settled() {
   std::size_t wanted = running();
   for (std::size_t i = 0; i < machines_.size(); ++i) {
+    if (machines_[i]->processes() == 0) return false;  // its time has not come yet
     if (!machines_[i]->running()) continue;
     dht::Membership* it = member(i);
     if (!it || it->directory().alive() != wanted) return false;
