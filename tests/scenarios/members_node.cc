@@ -77,6 +77,13 @@ Machine& MembersCluster::add(std::string zone, std::uint16_t port) {
   return machine;
 }
 
+void MembersCluster::restart_at(std::size_t index, std::uint16_t port) {
+  MembersPlan* shared = &plan;
+  machines_[index]->start([shared, port](Env& env) -> std::unique_ptr<Program> {
+    return std::make_unique<MemberNode>(env, *shared, false, port, std::string());
+  });
+}
+
 dht::Membership* MembersCluster::member(std::size_t index) {
   Machine& machine = *machines_[index];
   if (!machine.running() || machine.paused()) return nullptr;
