@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "wal/sync_above.h"
 
 namespace vortex::dht {
 
@@ -102,6 +103,7 @@ Task<Result<NodeState>> NodeStore::open() {
     NodeState fresh(net::Identity::generate(env_.random()));
     fresh.boot_epoch = 1;
     CO_RETURN_IF_ERROR(co_await save(fresh));
+    CO_RETURN_IF_ERROR(co_await wal::sync_above(env_.disk(), directory_));
     co_return fresh;
   }
   CO_ASSIGN_OR_RETURN(NodeState state, decode_state(*file));

@@ -77,6 +77,13 @@ Machine& MembersCluster::add(std::string zone, std::uint16_t port) {
   return machine;
 }
 
+void MembersCluster::restart_at(std::size_t index, std::uint16_t port) {
+  MembersPlan* shared = &plan;
+  machines_[index]->start([shared, port](Env& env) -> std::unique_ptr<Program> {
+    return std::make_unique<MemberNode>(env, *shared, false, port, std::string());
+  });
+}
+
 dht::Membership* MembersCluster::member(std::size_t index) {
   Machine& machine = *machines_[index];
   if (!machine.running() || machine.paused()) return nullptr;
@@ -99,6 +106,7 @@ std::size_t MembersCluster::running() {
 bool MembersCluster::settled() {
   std::size_t wanted = running();
   for (std::size_t i = 0; i < machines_.size(); ++i) {
+    if (machines_[i]->processes() == 0) return false;  // its time has not come yet
     if (!machines_[i]->running()) continue;
     dht::Membership* it = member(i);
     if (!it || it->directory().alive() != wanted) return false;

@@ -64,6 +64,8 @@ class MembersCluster {
   void start(std::size_t count, Duration over);
   // One more machine, which joins.
   Machine& add(std::string zone = std::string(), std::uint16_t port = kMembersPort);
+  // Starts a machine that is off, listening elsewhere than before.
+  void restart_at(std::size_t index, std::uint16_t port);
   std::size_t size() const { return machines_.size(); }
   Machine& machine(std::size_t index) { return *machines_[index]; }
 

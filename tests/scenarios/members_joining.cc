@@ -1,0 +1,186 @@
+// Coming and going: tokens that run out, machines that lose their disks or their addresses, those who are thrown out,
+// clusters that must not mix, and a topology that is changed while everything runs.
+#include "tests/scenarios/members_node.h"
+
+namespace vortex::sim {
+
+namespace {
+
+constexpr Duration kWithin = seconds(30);
+
+World& quiet_world(Run& run) {
+  WorldOptions options;
+  options.clock_ratio_max = 1.1;
+  options.log_level = LogLevel::warn;
+  return run.make_world(options);
+}
+
+// Runs a task of a node's to its end and says whether it came to one.
+template <class T>
+bool finish(World& world, Machine& machine, Task<T> task, std::optional<T>& result) {
+  auto body = [](Task<T> inner, std::optional<T>& out) -> Task<void> {
+    auto value = co_await std::move(inner);
+    out.emplace(std::move(value));
+  };
+  machine.spawn(body(std::move(task), result));
+  auto ended = [&result] { return result.has_value(); };
+  return world.run_until(ended, kWithin);
+}
+
+dht::Standing standing_of(MembersCluster& cluster, std::size_t seen_by, const NodeId& id) {
+  return cluster.member(seen_by)->directory().standing(id);
+}
+
+// Everybody who is in sees it like this.
+bool all_see(Run& run, MembersCluster& cluster, const NodeId& id, dht::Standing standing) {
+  auto seen = [&] {
+    for (std::size_t i = 0; i < cluster.size(); ++i)
+      if (cluster.member(i) && standing_of(cluster, i, id) != standing) return false;
+    return true;
+  };
+  return run.world().run_until(seen, kWithin);
+}
+
+void members_lost_disk(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = world.dice("topology").one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  cluster.start(5, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "five nodes do not find each other")) return;
+  NodeId before = cluster.id(3);
+  std::uint32_t key = cluster.member(0)->key_epoch();
+  cluster.machine(3).lose_disk();
+  world.run_for(milliseconds(world.dice("gone").below(4000)));
+  cluster.machine(3).start();
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "a node without its disk does not come back")) return;
+  run.expect(cluster.id(3) != before, Verdict::safety, "an empty disk gave the same identity");
+  run.expect(all_see(run, cluster, before, dht::Standing::evicted), Verdict::liveness, "the old identity stays");
+  auto rekeyed = [&] {
+    for (std::size_t i = 0; i < cluster.size(); ++i)
+      if (cluster.member(i)->key_epoch() != key + 1) return false;
+    return true;
+  };
+  run.expect(world.run_until(rekeyed, kWithin), Verdict::liveness, "the new secret does not reach everybody");
+  world.run_for(seconds(10));
+  run.expect(cluster.agreed(), Verdict::liveness, "directories differ");
+}
+
+// All lose power; all come back at other addresses; each is told one address by hand.
+void members_moved(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = world.dice("topology").one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  cluster.start(6, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "six nodes do not find each other")) return;
+  world.run_for(seconds(40));  // long enough to remember each other
+  for (std::size_t i = 0; i < 6; ++i) cluster.machine(i).power_cut();
+  constexpr std::uint16_t kElsewhere = 8400;
+  cluster.plan.seeds.push_back(cluster.machine(2).address(kElsewhere));
+  for (std::size_t i = 0; i < 6; ++i) cluster.restart_at(i, kElsewhere);
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "the cluster does not find itself again")) return;
+  for (std::size_t i = 0; i < 6; ++i)
+    for (std::size_t j = 0; j < 6; ++j) {
+      auto known = cluster.member(i)->directory().find(cluster.id(j));
+      run.expect(known && known->address == cluster.machine(j).address(kElsewhere), Verdict::liveness,
+                 "an old address is still believed");
+    }
+}
+
+void members_evicted(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster cluster(run, world);
+  cluster.start(5, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "five nodes do not find each other")) return;
+  NodeId thrown_out = cluster.id(4);
+  // One that is not there meanwhile misses the new secret.
+  cluster.machine(3).kill();
+  std::optional<Result<dht::Member>> decided;
+  Task<Result<dht::Member>> task = cluster.member(1)->decide(thrown_out, dht::Standing::evicted, seconds(5));
+  bool ended = finish(world, cluster.machine(1), std::move(task), decided);
+  if (!run.expect(ended && decided->ok(), Verdict::liveness, "eviction fails")) return;
+  run.expect(cluster.member(0)->key_epoch() == 2, Verdict::safety, "eviction did not replace the secret");
+  world.run_for(seconds(3));
+  cluster.machine(3).start();
+  auto caught_up = [&] { return cluster.member(3) && cluster.member(3)->key_epoch() == 2; };
+  run.expect(world.run_until(caught_up, kWithin), Verdict::liveness, "a member that was away gets no new secret");
+  cluster.machine(4).restart();
+  world.run_for(seconds(10));
+  for (std::size_t i = 0; i < 4; ++i) {
+    run.expect(standing_of(cluster, i, thrown_out) == dht::Standing::evicted, Verdict::safety, "it came back");
+    run.expect(cluster.member(i)->directory().alive() == 4, Verdict::liveness, "the others lost each other");
+  }
+  dht::Membership* outside = cluster.member(4);
+  run.expect(!outside || outside->key_epoch() < 2, Verdict::safety, "whoever was evicted has the new secret");
+}
+
+void members_tokens(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster one(run, world), other(run, world);
+  one.plan.token_uses = 2;
+  one.plan.join_within = seconds(8);
+  other.plan.join_within = seconds(8);
+  one.start(3, seconds(1));
+  other.start(2, seconds(1));
+  if (!run.expect(one.settle(kWithin) && other.settle(kWithin), Verdict::liveness, "two clusters are not made")) return;
+  // The third comes with a token that was used up.
+  Machine& late = one.add();
+  world.run_for(seconds(12));
+  bool refused = !late.running() || !late.as<MemberNode>().in();
+  run.expect(refused, Verdict::safety, "a token was used more often than it may be");
+  // With a token of the other cluster's name but this one's address nobody comes in either.
+  other.plan.token->addresses = one.plan.token->addresses;
+  Machine& lost = other.add();
+  world.run_for(seconds(12));
+  refused = !lost.running() || !lost.as<MemberNode>().in();
+  run.expect(refused, Verdict::safety, "a node came into a cluster that its token does not name");
+  // A node of one cluster that is sent to the other is not taken in by it.
+  one.plan.seeds = {other.machine(0).address(kMembersPort)};
+  one.machine(1).restart();
+  world.run_for(seconds(10));
+  for (std::size_t i = 0; i < 3; ++i)
+    run.expect(one.member(i)->directory().size() == 3, Verdict::safety, "two clusters have mixed");
+  for (std::size_t i = 0; i < 2; ++i)
+    run.expect(other.member(i)->directory().size() == 2, Verdict::safety, "two clusters have mixed");
+}
+
+void members_switch(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster cluster(run, world);
+  cluster.start(40, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "forty nodes do not find each other")) return;
+  for (dht::Topology topology : {dht::Topology::ring, dht::Topology::all_to_all}) {
+    std::optional<Result<net::ClusterSettings>> changed;
+    auto task = cluster.member(7)->change_settings(topology, milliseconds(300), seconds(5));
+    bool ended = finish(world, cluster.machine(7), std::move(task), changed);
+    if (!run.expect(ended && changed->ok(), Verdict::liveness, "the topology cannot be changed")) return;
+    world.run_for(seconds(90));
+    for (std::size_t i = 0; i < cluster.size(); ++i) {
+      bool ring = topology == dht::Topology::ring;
+      std::size_t links = cluster.member(i)->heartbeats().links();
+      run.expect(cluster.member(i)->heartbeats().topology() == topology, Verdict::liveness,
+                 "a node keeps to the old one");
+      run.expect(ring ? links < 20 : links == 39, Verdict::liveness,
+                 "a node exchanges heartbeats with " + std::to_string(links) + " others");
+    }
+    std::size_t victim = topology == dht::Topology::ring ? 11 : 23;
+    cluster.machine(victim).power_cut();
+    auto detected = [&] { return cluster.taking(cluster.id(victim), dht::Health::dead) == cluster.running(); };
+    run.expect(world.run_until(detected, seconds(10)), Verdict::liveness, "a crash is not detected");
+    cluster.machine(victim).start();
+    if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "a node does not come back")) return;
+  }
+  run.expect(cluster.counted("vortex_members_condemned") <= 8, Verdict::safety, "living members were condemned");
+}
+
+const Registration lost_disk("members-lost-disk",
+                             "a node comes back with an empty disk: another identity, the old one out",
+                             members_lost_disk);
+const Registration moved("members-moved", "every address changes at once, and one is given by hand", members_moved);
+const Registration evicted("members-evicted", "a member is evicted and the secret replaced; one was away",
+                           members_evicted);
+const Registration tokens("members-tokens", "used-up tokens open nothing, and two clusters never mix", members_tokens);
+const Registration switched("members-switch", "the topology is changed on a running cluster, and back", members_switch);
+
+}  // namespace
+
+}  // namespace vortex::sim

@@ -1,0 +1,118 @@
+// Everything fails around a cluster of nine: kills, power cuts, pauses, partitions, one-way cuts, silent connections,
+// clocks. When it is over, everybody must soon take everybody for alive, and all directories must be equal.
+#include "tests/scenarios/members_node.h"
+#include "tests/sim/fabric.h"
+
+namespace vortex::sim {
+
+namespace {
+
+constexpr std::size_t kNodes = 9;
+constexpr Duration kTrouble = seconds(60);
+constexpr Duration kRecoverWithin = seconds(90);
+
+void members_nemesis(Run& run) {
+  WorldOptions options;
+  options.clock_ratio_max = 1.25;
+  options.log_level = LogLevel::warn;
+  options.network.resets = 0.0005;
+  options.buggify_sites = 0.2;
+  World& world = run.make_world(options);
+  Dice dice = world.dice("members-nemesis");
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = dice.one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  if (dice.one_in(16)) cluster.plan.transport = net::Transport::tls;
+  cluster.start(kNodes, seconds(1));
+  if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "nine nodes do not find each other")) return;
+  for (std::size_t i = 0; i < kNodes; ++i) cluster.machine(i).keep_running(milliseconds(200));
+  std::vector<std::uint64_t> epochs(kNodes, 0);
+  auto watch = [&] {
+    for (std::size_t i = 0; i < kNodes; ++i) {
+      dht::Membership* member = cluster.member(i);
+      if (!member) continue;
+      if (member->boot_epoch() < epochs[i]) world.violation(Verdict::safety, "a boot epoch went back");
+      epochs[i] = member->boot_epoch();
+    }
+  };
+  world.every(milliseconds(500), watch);
+  NemesisOptions nemesis;
+  nemesis.down_max = 4;
+  nemesis.clock_rate = 1;
+  nemesis.stop = 0;
+  run.unleash(nemesis);
+  world.run_for(kTrouble);
+  run.calm();
+  if (!run.expect(cluster.settle(kRecoverWithin), Verdict::liveness, "members do not find each other again")) return;
+  world.run_for(seconds(40));
+  run.expect(cluster.settled(), Verdict::liveness, "members are lost though nothing is wrong");
+  run.expect(cluster.agreed(), Verdict::liveness, "directories differ though nothing changes");
+  run.measure("condemned", cluster.counted("vortex_members_condemned"));
+}
+
+// Packets from one node to all others are lost: it hears everybody and is heard by nobody. Everybody else stays alive
+// for everybody, and afterwards so is it, without help.
+void members_one_way(Run& run) {
+  WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World& world = run.make_world(options);
+  Dice dice = world.dice("members-one-way");
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = dice.one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  cluster.start(7, seconds(1));
+  if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "seven nodes do not find each other")) return;
+  world.run_for(seconds(10));
+  std::size_t mute = 1 + dice.below(6);
+  bool outwards = dice.one_in(2);
+  for (std::size_t i = 0; i < 7; ++i) {
+    if (i == mute) continue;
+    Machine& here = cluster.machine(i);
+    outwards ? world.network().cut(cluster.machine(mute), here) : world.network().cut(here, cluster.machine(mute));
+  }
+  auto condemned = [&] { return cluster.taking(cluster.id(mute), dht::Health::dead) >= 6; };
+  run.expect(world.run_until(condemned, seconds(15)), Verdict::liveness, "nobody notices that a node is cut off");
+  world.run_for(seconds(20));
+  for (std::size_t i = 0; i < 7; ++i) {
+    if (i == mute) continue;
+    std::size_t lost = 0;
+    for (std::size_t j = 0; j < 7; ++j)
+      if (j != mute && cluster.member(i)->directory().health(cluster.id(j)) == dht::Health::dead) ++lost;
+    run.expect(lost == 0, Verdict::safety, "somebody who was heard by all others was declared dead");
+  }
+  world.network().heal_all();
+  run.expect(cluster.settle(seconds(30)), Verdict::liveness, "a node that is reachable again is not taken back");
+}
+
+// One link is bad, and nobody is condemned for it.
+void members_bad_link(Run& run) {
+  WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World& world = run.make_world(options);
+  Dice dice = world.dice("members-bad-link");
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = dice.one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  cluster.start(7, seconds(1));
+  if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "seven nodes do not find each other")) return;
+  world.run_for(seconds(10));
+  for (int round = 0; round < 4; ++round) {
+    Machine& one = cluster.machine(dice.below(7));
+    Machine& other = cluster.machine(dice.below(7));
+    if (&one == &other) continue;
+    world.network().cut(one, other);
+    if (dice.one_in(2)) world.network().cut(other, one);
+    world.run_for(seconds(30));
+    run.expect(cluster.settled(), Verdict::safety, "a bad link has condemned somebody");
+    world.network().heal_all();
+    world.run_for(seconds(10));
+  }
+  run.expect(cluster.counted("vortex_members_condemned") == 0, Verdict::safety, "a bad link has condemned somebody");
+}
+
+const Registration nemesis_registration("members-nemesis", "nine members in every kind of trouble, and afterwards",
+                                        members_nemesis);
+const Registration one_way_registration("members-one-way", "a node that hears but is not heard, or the other way round",
+                                        members_one_way);
+const Registration bad_link_registration("members-bad-link", "one bad link condemns nobody", members_bad_link);
+
+}  // namespace
+
+}  // namespace vortex::sim
