@@ -6,10 +6,9 @@
 #include "net/basic_service.h"
 #include "node/access/access_key.h"
 #include "node/access/records_book.h"
-#include "node/chunk_service.h"
 #include "node/chunk_store.h"
+#include "node/files_stack.h"
 #include "node/metadata.h"
-#include "node/namespace/tree.h"
 #include "node/views/views.h"
 
 namespace vortex::node {
@@ -40,6 +39,7 @@ struct Node::Parts {
   Task<Status> create();
   Task<Status> found();
   Task<Result<net::JoinToken>> token();
+  Task<Result<std::uint64_t>> capacity();
   std::string path(const std::string& name) const { return options.data + "/" + name; }
   Task<Status> write_file(std::string name, std::string text);
   Task<Result<bool>> is_there(std::string name);
@@ -53,7 +53,7 @@ struct Node::Parts {
   std::unique_ptr<ChunkStore> chunks;
   std::unique_ptr<Metadata> metadata;
   std::unique_ptr<RecordsBook> book;
-  std::unique_ptr<Tree> tree;
+  std::unique_ptr<FilesStack> files;
   std::unique_ptr<Views> views;
 };
 
@@ -68,15 +68,14 @@ Task<Status> Node::Parts::open() {
   about.advertise = options.advertise;
   about.transport = options.transport;
   about.zone = options.zone;
-  about.capacity = options.capacity;
+  CO_ASSIGN_OR_RETURN(about.capacity, co_await capacity());
   about.evict_after = options.evict_after;
   CO_ASSIGN_OR_RETURN(membership, co_await dht::Membership::open(env, dispatcher, about));
   CO_ASSIGN_OR_RETURN(chunks, co_await ChunkStore::open(env, path("chunks")));
-  serve_chunks(dispatcher, *chunks);
   std::string meta = options.meta_dir.empty() ? path("meta") : options.meta_dir;
   CO_ASSIGN_OR_RETURN(metadata, co_await Metadata::open(env, dispatcher, *membership, meta));
   book = std::make_unique<RecordsBook>(env, metadata->records());
-  tree = std::make_unique<Tree>(env, metadata->records());
+  files = std::make_unique<FilesStack>(env, dispatcher, *membership, metadata->records(), *chunks);
   views = std::make_unique<Views>(env, *membership, *metadata, *chunks, *book, options.version);
   views->serve(dispatcher);
   membership->use(*book);
@@ -118,7 +117,7 @@ Task<Status> Node::Parts::create() {
 Task<Status> Node::Parts::found() {
   Attributes attributes;
   attributes.mode = 0755;
-  CO_RETURN_IF_ERROR(co_await tree->create_root(attributes, FilePolicy(), kFoundingPatience));
+  CO_RETURN_IF_ERROR(co_await files->tree().create_root(attributes, FilePolicy(), kFoundingPatience));
   AccessKeyText root;
   root.cluster = membership->cluster();
   CO_ASSIGN_OR_RETURN(root.secret,
@@ -131,6 +130,13 @@ Task<Status> Node::Parts::found() {
   CO_RETURN_IF_ERROR(co_await write_file(kFirstToken, first.to_text() + "\n"));
   CO_RETURN_IF_ERROR(co_await env.disk().remove(path(kFounding)));
   co_return co_await env.disk().sync_directory(options.data);
+}
+
+// Where nothing is said, what the disk holds.
+Task<Result<std::uint64_t>> Node::Parts::capacity() {
+  if (options.capacity > 0) co_return options.capacity;
+  CO_ASSIGN_OR_RETURN(DiskSpace space, co_await env.disk().space(options.data));
+  co_return std::max<std::uint64_t>(space.total, 1);
 }
 
 // What --join says: a token, or the name of a file with one.
@@ -154,7 +160,7 @@ Task<Result<bool>> Node::Parts::is_there(std::string name) {
 
 // In the order in which it can be done after any part of a start.
 Task<void> Node::Parts::stop() {
-  if (tree) co_await tree->stop();
+  if (files) co_await files->stop();
   if (metadata) co_await metadata->stop(kHandOverPatience);
   if (membership) co_await membership->stop();
   if (!chunks) co_return;

@@ -64,6 +64,8 @@ class Membership {
   std::uint64_t boot_epoch() const { return state_.boot_epoch; }
   const net::Identity& identity() const { return state_.identity; }
   const net::ClusterSettings& settings() const { return state_.settings; }
+  // Newest first; none before the node belongs to a cluster.
+  const std::vector<net::ClusterKey>& keys() const { return state_.keys; }
   std::uint32_t key_epoch() const { return state_.keys.empty() ? 0 : state_.keys.front().epoch; }
   // Only after one of the three beginnings.
   Address address() const;

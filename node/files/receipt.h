@@ -2,6 +2,9 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "base/codec.h"
 #include "base/id.h"
@@ -23,15 +26,21 @@ struct Receipt {
 // Knows what only members know.
 class ReceiptSealer {
  public:
-  // From the cluster's secret.
+  // Keys by which members know each other's seals, the newest first: that one is used, and what any of them sealed is
+  // believed. None while the node belongs to no cluster.
+  using Keys = std::function<std::vector<Id>()>;
+  explicit ReceiptSealer(Keys keys) : keys_(std::move(keys)) {}
+  // One that never changes.
   explicit ReceiptSealer(ByteView secret);
+  // From the cluster's secret.
+  static Id key_of(ByteView secret);
 
   void seal(Receipt& receipt) const;
   bool sealed(const Receipt& receipt) const;
 
  private:
-  std::array<std::uint8_t, 16> seal_of(const Receipt& receipt) const;
-  Id key_;
+  static std::array<std::uint8_t, 16> seal_of(const Receipt& receipt, const Id& key);
+  Keys keys_;
 };
 
 }  // namespace vortex::node

@@ -47,6 +47,7 @@ Task<void> wait_for_impatience(Signals& signals) {
 
 Task<int> live(Env& env, NodeSettings settings, LogFile* log_file, std::ostream& out, std::ostream& err) {
   Signals signals(env.loop(), {kSignals[0], kSignals[1], kSignals[2]});
+  settings.node.version = cli::version().version;
   auto node = co_await node::Node::start(env, settings.node);
   if (!node.ok()) {
     err << "vortex-node: " << node.error().to_string() << std::endl;

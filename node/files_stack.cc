@@ -1,0 +1,39 @@
+#include "node/files_stack.h"
+
+#include <algorithm>
+
+namespace vortex::node {
+
+FilesStack::FilesStack(Env& env, net::Dispatcher& dispatcher, dht::Membership& membership, dht::Records& records,
+                       ChunkStore& chunks)
+    : membership_(membership),
+      sealer_([&membership] {
+        std::vector<Id> keys;
+        for (const net::ClusterKey& key : membership.keys()) keys.push_back(ReceiptSealer::key_of(key.secret.view()));
+        return keys;
+      }),
+      chunk_service_(membership.id(), chunks, sealer_),
+      view_(membership.directory()),
+      holders_(membership.peers(), view_),
+      tree_(env, records),
+      names_(tree_),
+      chunk_records_(env, records),
+      files_(service_, Caller::root()),
+      reader_(env, files_, holders_),
+      service_(env, names_, chunk_records_, reader_, sealer_, service_options()) {
+  chunk_service_.serve(dispatcher);
+  service_.serve(dispatcher);
+}
+
+FileServiceOptions FilesStack::service_options() {
+  FileServiceOptions options;
+  options.active_nodes = [this] { return std::max<std::size_t>(view_.places(), 1); };
+  return options;
+}
+
+Task<void> FilesStack::stop() {
+  co_await service_.stop();
+  co_await tree_.stop();
+}
+
+}  // namespace vortex::node

@@ -1,0 +1,38 @@
+// Everything between a node's records and the files that it serves: names, chunk records, uploads, reading of
+// manifests.
+#pragma once
+
+#include "node/chunk_service.h"
+#include "node/fetch/chunk_reader.h"
+#include "node/file_service/file_service.h"
+#include "node/members_view.h"
+
+namespace vortex::node {
+
+class FilesStack {
+ public:
+  // All outlive it. Registers its messages with the dispatcher, which is not in use yet.
+  FilesStack(Env& env, net::Dispatcher& dispatcher, dht::Membership& membership, dht::Records& records,
+             ChunkStore& chunks);
+  Task<void> stop();
+
+  Tree& tree() { return tree_; }
+  FileService& service() { return service_; }
+
+ private:
+  FileServiceOptions service_options();
+
+  dht::Membership& membership_;
+  ReceiptSealer sealer_;
+  ChunkService chunk_service_;
+  MembersView view_;
+  RemoteHolders holders_;
+  Tree tree_;
+  Namespace names_;
+  ChunkRecords chunk_records_;
+  LocalFiles files_;  // for the reader: reads chunk records as this node
+  ChunkReader reader_;
+  FileService service_;
+};
+
+}  // namespace vortex::node
