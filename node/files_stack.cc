@@ -27,6 +27,14 @@ FilesStack::FilesStack(Env& env, net::Dispatcher& dispatcher, dht::Membership& m
 
 FileServiceOptions FilesStack::service_options() {
   FileServiceOptions options;
+  options.caller_of = [](const net::Context& context) -> Result<Caller> {
+    if (context.peer->role == net::Role::member) return Caller::root();
+    Caller caller;
+    caller.name = caller.key = context.peer->credential;
+    caller.rights = std::dynamic_pointer_cast<const Rights>(context.peer->rights);
+    if (!caller.rights) return Error(Code::permission_denied, "this key permits nothing here");
+    return caller;
+  };
   options.active_nodes = [this] { return std::max<std::size_t>(view_.places(), 1); };
   return options;
 }

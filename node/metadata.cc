@@ -11,6 +11,9 @@ namespace vortex::node {
 namespace {
 // Nodes that are asked where partitions are, when that is not known.
 constexpr std::size_t kAnybodyMax = 8;
+// Groups are small: a newcomer takes its share of a few hundred of them within seconds.
+constexpr std::size_t kChangesAtOnce = 32;
+constexpr double kChangesPerSecond = 400;
 }  // namespace
 
 Metadata::Metadata(Env& env, dht::Membership& membership)
@@ -72,6 +75,8 @@ void Metadata::start() {
   neighbours_ = std::make_unique<Neighbours>(membership_.directory(), settings.partitions);
   dht::groups::ManagerOptions options;
   options.replicas = settings.replicas;
+  options.changes_at_once = kChangesAtOnce;
+  options.changes_per_second = kChangesPerSecond;
   manager_ = std::make_unique<dht::groups::Manager>(env_, *host_, *neighbours_, options);
   membership_.heartbeats().set_passengers(host_.get());
   membership_.heartbeats().on_doubt([this](const NodeId& node) { host_->look_again(node); });

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "dht/members/member.h"
 #include "tools/remote/remote.h"
 
 namespace vortex::remote {

@@ -99,7 +99,11 @@ nlohmann::json file_json(const std::string& path, const node::Inode& inode) {
                          {"gid", inode.attributes.gid},
                          {"links", inode.links}};
   if (inode.type == node::FileType::symlink) json["target"] = inode.target;
-  json["chunks"] = inode.manifest ? inode.manifest->extent_count() : 0;
+  std::uint64_t chunks = 0;
+  if (inode.manifest)
+    for (const chunker::Record& record : inode.manifest->records)
+      chunks += chunker::record_extents(inode.manifest->level, record);
+  json["chunks"] = chunks;
   if (inode.policy)
     json["policy"] = {{"replicas", inode.policy->replicas},
                       {"min_replicas", inode.policy->replicas_min},

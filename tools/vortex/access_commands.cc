@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "dht/members/member.h"
 #include "tools/cli/output.h"
 #include "tools/remote/file_text.h"
 #include "tools/remote/remote.h"

@@ -66,7 +66,8 @@ json status_json(const ClusterState& state) {
 
 Task<Status> status(Remote& from, const cli::Invocation&, cli::Output& out) {
   CO_ASSIGN_OR_RETURN(ClusterState state, co_await remote::look_at_cluster(from));
-  for (const auto& [name, value] : status_json(state).items()) out.put(name, value);
+  const json fields = status_json(state);
+  for (const auto& [name, value] : fields.items()) out.put(name, value);
   out.text("cluster     " + state.members.cluster.short_hex() + "\n");
   out.text("nodes       " + std::to_string(state.nodes_alive) + " of " + std::to_string(state.nodes_total) +
            " alive\n");
