@@ -55,8 +55,12 @@ Task<Status> store(Remote& to, const cli::Invocation& invocation, cli::Output& o
       out.hint("'vortex store -r' stores a directory with all that is in it");
       co_return Error(Code::is_directory, source + " is a directory");
     }
-    Status stored = is_tree ? co_await remote::store_tree(to, source, path, wish, done)
-                            : co_await remote::store_file(to, source, path, wish, done);
+    Status stored;
+    if (is_tree) {
+      stored = co_await remote::store_tree(to, source, path, wish, done);
+    } else {
+      stored = co_await remote::store_file(to, source, path, wish, done);
+    }
     if (!stored.ok()) co_return stored;
   }
   if (done.last) out.put("version", done.last->version);
@@ -116,8 +120,12 @@ Task<Status> fetch(Remote& from, const cli::Invocation& invocation, cli::Output&
       co_return Error(Code::is_directory, source + " is a directory");
     }
     if (is_tree && target == "-") co_return Error(Code::is_directory, source + " is a directory, and - takes bytes");
-    Status fetched = is_tree ? co_await remote::fetch_tree(from, source, path, done)
-                             : co_await remote::fetch_file(from, source, path, range, done);
+    Status fetched;
+    if (is_tree) {
+      fetched = co_await remote::fetch_tree(from, source, path, done);
+    } else {
+      fetched = co_await remote::fetch_file(from, source, path, range, done);
+    }
     if (!fetched.ok()) co_return fetched;
   }
   // Standard output belongs to the bytes.
