@@ -1,0 +1,53 @@
+// A whole node as it runs in vortex-node, on a simulated machine; and a client with a key, as the command line is one.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "node/client/remote_names.h"
+#include "node/client/session.h"
+#include "node/fetch/fetcher.h"
+#include "node/node.h"
+#include "node/store/storer.h"
+#include "tests/sim/machine.h"
+#include "tests/sim/program.h"
+
+namespace vortex::sim {
+
+class WholeNode final : public Program {
+ public:
+  WholeNode(Env& env, node::NodeOptions options) : env_(env), options_(std::move(options)), ending_(env.loop()) {}
+  Task<void> run() override;
+  Task<void> stop() override;
+  node::Node* node() { return node_.get(); }
+
+ private:
+  Env& env_;
+  const node::NodeOptions options_;
+  std::unique_ptr<node::Node> node_;
+  Parking ending_;
+  bool stopping_ = false;
+};
+
+struct ClusterPlan {
+  std::size_t nodes = 3;
+  dht::Topology topology = dht::Topology::all_to_all;
+  net::Transport transport = net::Transport::plain;
+  std::uint32_t partitions = 16;
+};
+
+// Machines m1, m2, …, each with a node; the first makes the cluster, the others join it. Returns when all are members,
+// with the root key; a violation of the world when that takes too long.
+node::AccessKeyText start_cluster(World& world, const ClusterPlan& plan);
+
+struct WholeClient {
+  WholeClient(Env& env, const ClusterPlan& plan, node::AccessKeyText key);
+  node::Session session;
+  node::RemoteFiles files;
+  node::RemoteHolders holders;
+  node::RemoteNames names;
+  node::Storer storer;
+  node::Fetcher fetcher;
+};
+
+}  // namespace vortex::sim
