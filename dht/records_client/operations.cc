@@ -221,29 +221,36 @@ bool Operations::clean(Task<void> task) {
   return true;
 }
 
-Task<void> Operations::close(PartitionNumber partition, std::shared_ptr<Session> session, Instant deadline) {
+Task<void> Operations::close(PartitionNumber partition, std::shared_ptr<Session> session, Instant deadline,
+                             Closing& closing) {
   Command command;
   command.kind = CommandKind::close_session;
   command.operation.session = session->id;
   Attempts attempts;
   (void)(co_await run(partition, std::move(command), attempts, deadline)).ok();
+  if (--closing.left == 0) closing.done.wake();
 }
 
 Task<void> Operations::stop(Duration patience) {
   const Instant deadline = env_.now() + patience;
   // What is being cleaned up holds sessions open.
-  bool cancelled = false;
-  while (cleaners_.size() > 0 && env_.now() < deadline && !cancelled) {
+  while (cleaners_.size() > 0 && env_.now() < deadline) {
     Status slept = co_await sleep_for(env_, kCleanersLook);
-    cancelled = !slept.ok();
+    if (!slept.ok()) break;
   }
   co_await cleaners_.stop();
-  TaskGroup closing(env_.loop());
-  for (auto& [partition, session] : sessions_)
-    if (session->id != 0 && session->outstanding.empty()) closing.spawn(close(partition, session, deadline));
+  Closing closing(env_.loop());
+  TaskGroup group(env_.loop());
+  for (const auto& [partition, session] : sessions_)
+    if (session->id != 0 && session->outstanding.empty()) ++closing.left;
+  for (const auto& [partition, session] : sessions_)
+    if (session->id != 0 && session->outstanding.empty()) group.spawn(close(partition, session, deadline, closing));
   sessions_.clear();
-  if (cancelled) closing.cancel();
-  co_await closing.join();
+  if (closing.left > 0) {
+    bool woken = co_await closing.done.park();
+    if (!woken) group.cancel();
+  }
+  co_await group.join();
 }
 
 }  // namespace vortex::dht

@@ -111,7 +111,12 @@ class Operations {
  private:
   Task<Status> open(PartitionNumber partition, std::shared_ptr<Session> session, Instant deadline);
   Task<Result<std::shared_ptr<Session>>> session_of(PartitionNumber partition, Instant deadline);
-  Task<void> close(PartitionNumber partition, std::shared_ptr<Session> session, Instant deadline);
+  struct Closing {
+    explicit Closing(Loop& loop) : done(loop) {}
+    std::size_t left = 0;
+    Parking done;
+  };
+  Task<void> close(PartitionNumber partition, std::shared_ptr<Session> session, Instant deadline, Closing& closing);
   // Resolves or aborts it where that is due; true when it is out of the way.
   Task<Result<bool>> push(PartitionNumber partition, TransactionId transaction, Instant deadline);
   Task<Result<bool>> resolve(PartitionNumber partition, TransactionId transaction, TransactionState state,

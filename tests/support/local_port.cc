@@ -21,12 +21,8 @@ Outcome LocalNetwork::apply(PartitionNumber partition, Command command) {
 }
 
 void LocalNetwork::apply_later(PartitionNumber partition, Command command, Duration delay) {
-  late_.spawn(later(partition, std::move(command), delay));
-}
-
-Task<void> LocalNetwork::later(PartitionNumber partition, Command command, Duration delay) {
-  Status slept = co_await sleep_for(env_, delay);
-  if (slept.ok()) (void)apply(partition, std::move(command));
+  auto arrive = [this, partition, late = std::move(command)] { (void)apply(partition, late); };
+  after_(delay, UniqueFunction<void()>(std::move(arrive)));
 }
 
 Duration LocalPort::draw(Duration max) {

@@ -2,7 +2,9 @@
 // all, or without an answer.
 #pragma once
 
-#include "base/task_group.h"
+#include <functional>
+
+#include "base/unique_function.h"
 #include "dht/records_client/port.h"
 #include "tests/support/local_records.h"
 
@@ -20,17 +22,15 @@ struct LocalPortOptions {
 // Commands under way outlive the client that sent them: they are the network's, not the client's.
 class LocalNetwork {
  public:
-  LocalNetwork(Env& env, LocalPartitions& partitions) : env_(env), partitions_(partitions), late_(env.loop()) {}
+  using After = std::function<void(Duration, UniqueFunction<void()>)>;
+  LocalNetwork(LocalPartitions& partitions, After after) : partitions_(partitions), after_(std::move(after)) {}
   Outcome apply(PartitionNumber partition, Command command);
   void apply_later(PartitionNumber partition, Command command, Duration delay);
   LocalPartitions& partitions() { return partitions_; }
-  Task<void> stop() { return late_.stop(); }
 
  private:
-  Task<void> later(PartitionNumber partition, Command command, Duration delay);
-  Env& env_;
   LocalPartitions& partitions_;
-  TaskGroup late_;
+  After after_;
 };
 
 class LocalPort final : public PartitionPort {
