@@ -45,16 +45,15 @@ Task<void> Server::accept_loop() {
 void Server::welcome(std::unique_ptr<Connection> connection) {
   if (handshakes_.size() >= kHandshakesMax && !make_place()) return;
   Door::Host& host = door_.arrive(connection->peer().host);
-  Place place = handshakes_.emplace(handshakes_.end(), host, dismissals_ever_);
+  Place place = handshakes_.emplace(handshakes_.end(), host, door_.knows(host), dismissals_ever_);
   tasks_.spawn(serve(std::move(connection), place), place->task);
 }
 
 // Somebody has to go: of the hosts that no member came from, the one with the most handshakes gives up its oldest. Who
 // holds connections open without proving anything cannot keep others out. False when all are on their way out already.
 bool Server::make_place() {
-  auto worse = [this](const Handshake& a, const Handshake& b) {
-    bool known_a = door_.knows(a.host), known_b = door_.knows(b.host);
-    return known_a != known_b ? known_b : a.host.handshakes > b.host.handshakes;
+  auto worse = [](const Handshake& a, const Handshake& b) {
+    return a.known != b.known ? b.known : a.host.handshakes > b.host.handshakes;
   };
   Handshake* worst = nullptr;
   for (Handshake& one : handshakes_)

@@ -34,9 +34,10 @@ class Server {
 
  private:
   struct Handshake {
-    explicit Handshake(Door::Host& h, std::uint64_t dismissals) : host(h), dismissals_before(dismissals) {}
+    Handshake(Door::Host& h, bool k, std::uint64_t dismissals) : host(h), known(k), dismissals_before(dismissals) {}
     TaskGroup::Handle task;
     Door::Host& host;
+    const bool known;  // members have come from there
     const std::uint64_t dismissals_before;
     bool evicted = false;
   };

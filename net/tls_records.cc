@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/ssl.h>
 
 #include <string_view>
 
@@ -12,6 +13,10 @@ namespace vortex::net {
 
 namespace {
 constexpr std::size_t kSecretSha256 = 32;
+
+constexpr std::uint8_t kCloseNotify = 0, kUserCanceled = 90;    // alerts
+constexpr std::uint8_t kNewSessionTicket = 4, kKeyUpdate = 24;  // messages after the handshake
+constexpr std::size_t kMessageHeader = 4;                       // type and length
 
 struct TlsSuite {
   const EVP_CIPHER* cipher;
@@ -147,6 +152,29 @@ Result<std::size_t> tls_record_size(ByteView bytes) {
   if (size > kTlsRecordMax || size <= kTlsHeader + kTlsTag)
     return Error(Code::bad_message, "TLS: a record of impossible length");
   return size;
+}
+
+Result<TlsNotice> parse_tls_notice(TlsContent content, ByteView bytes) {
+  TlsNotice notice;
+  if (content == TlsContent::alert && bytes.size() == 2) {
+    notice.end = bytes[1] == kCloseNotify;
+    if (notice.end || bytes[1] == kUserCanceled) return notice;
+    return Error(Code::bad_message, std::string("TLS: the peer says: ") + SSL_alert_desc_string_long(bytes[1]));
+  }
+  while (content == TlsContent::handshake && bytes.size() >= kMessageHeader) {
+    std::size_t size = std::size_t(bytes[1]) << 16 | std::size_t(bytes[2]) << 8 | bytes[3];
+    if (bytes.size() - kMessageHeader < size) break;
+    ByteView body = bytes.subspan(kMessageHeader, size);
+    std::uint8_t type = bytes[0];
+    bytes = bytes.subspan(kMessageHeader + size);
+    // The key changes behind an update: nothing else may stand there.
+    notice.key_update = type == kKeyUpdate && size == 1 && body[0] <= 1 && bytes.empty();
+    notice.update_requested = notice.key_update && body[0] == 1;
+    // Tickets are not for us.
+    if (!notice.key_update && type != kNewSessionTicket) break;
+    if (bytes.empty()) return notice;
+  }
+  return Error(Code::bad_message, "TLS: unexpected message");
 }
 
 }  // namespace vortex::net

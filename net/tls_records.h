@@ -81,4 +81,18 @@ class TlsKey {
 // cannot come after a handshake.
 Result<std::size_t> tls_record_size(ByteView bytes);
 
+// What a record says that holds no data.
+struct TlsNotice {
+  bool end = false;         // nothing more will come
+  bool key_update = false;  // the records behind this one are under the next key
+  bool update_requested = false;
+};
+// `bad_message` for what must end the connection: errors that the other side tells of, messages out of place, and such
+// that are not whole.
+Result<TlsNotice> parse_tls_notice(TlsContent content, ByteView bytes);
+
+// The same, to be sent.
+inline constexpr std::array<std::uint8_t, 2> kTlsCloseNotify = {1, 0};
+inline constexpr std::array<std::uint8_t, 5> kTlsKeyUpdate = {24, 0, 0, 1, 0};  // does not ask for the other side's
+
 }  // namespace vortex::net

@@ -21,12 +21,6 @@ constexpr std::size_t kGathered = 64;
 // Key updates of the other side without any data in between.
 constexpr int kUpdatesMax = 32;
 
-constexpr std::uint8_t kCloseNotify = 0, kUserCanceled = 90;           // alerts
-constexpr std::uint8_t kWarning = 1;                                   // level of an alert
-constexpr std::uint8_t kNewSessionTicket = 4, kKeyUpdate = 24;         // messages after the handshake
-constexpr std::uint8_t kUpdateNotRequested = 0, kUpdateRequested = 1;  // in a key update
-constexpr std::size_t kMessageHeader = 4;                              // type and length
-
 std::string reason_text() {
   unsigned long code = ERR_peek_last_error();
   const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
@@ -142,7 +136,7 @@ Result<std::size_t> TlsStream::open_record(ByteView record, MutableBytes into) {
   std::uint8_t* at = fits ? into.data() : plain_.data();
   ASSIGN_OR_RETURN(TlsKey::Opened opened, opening_->open(record, at));
   if (opened.content != TlsContent::data) {
-    Status taken = take_message(opened.content, ByteView(at, opened.size));
+    Status taken = take_notice(opened.content, ByteView(at, opened.size));
     plain_.clear();
     RETURN_IF_ERROR(std::move(taken));
     return std::size_t(0);
@@ -155,31 +149,14 @@ Result<std::size_t> TlsStream::open_record(ByteView record, MutableBytes into) {
   return plain_at_;
 }
 
-// Alerts and messages that follow the handshake. Each must be whole.
-Status TlsStream::take_message(TlsContent content, ByteView bytes) {
-  if (content == TlsContent::alert && bytes.size() == 2) {
-    if (bytes[1] == kCloseNotify) read_end_ = Error(Code::end_of_stream);
-    if (bytes[1] == kCloseNotify || bytes[1] == kUserCanceled) return Status();
-    return Error(Code::bad_message, std::string("TLS: the peer says: ") + SSL_alert_desc_string_long(bytes[1]));
-  }
-  while (content == TlsContent::handshake && bytes.size() >= kMessageHeader) {
-    std::size_t size = std::size_t(bytes[1]) << 16 | std::size_t(bytes[2]) << 8 | bytes[3];
-    if (bytes.size() - kMessageHeader < size) break;
-    ByteView body = bytes.subspan(kMessageHeader, size);
-    if (bytes[0] == kNewSessionTicket) {
-      bytes = bytes.subspan(kMessageHeader + size);
-      if (bytes.empty()) return Status();
-      continue;
-    }
-    // The key changes behind it: nothing else may stand in this record.
-    bool last = bytes.size() == kMessageHeader + size;
-    if (bytes[0] != kKeyUpdate || !last || size != 1 || body[0] > kUpdateRequested) break;
-    if (++updates_ > kUpdatesMax) return Error(Code::bad_message, "TLS: too many key updates");
-    opening_->renew();
-    if (body[0] == kUpdateRequested) key_update_owed_ = true;
-    return Status();
-  }
-  return Error(Code::bad_message, "TLS: unexpected message");
+Status TlsStream::take_notice(TlsContent content, ByteView bytes) {
+  ASSIGN_OR_RETURN(TlsNotice notice, parse_tls_notice(content, bytes));
+  if (notice.end) read_end_ = Error(Code::end_of_stream);
+  if (!notice.key_update) return Status();
+  if (++updates_ > kUpdatesMax) return Error(Code::bad_message, "TLS: too many key updates");
+  opening_->renew();
+  key_update_owed_ |= notice.update_requested;
+  return Status();
 }
 
 Task<Result<std::size_t>> TlsStream::read_some(MutableBytes into) {
@@ -254,8 +231,7 @@ void TlsStream::seal(TlsContent content, std::span<const ByteView> pieces) {
 
 // Tells the other side, and goes on under a new key. It need not do the same.
 void TlsStream::renew_key() {
-  std::array<std::uint8_t, kMessageHeader + 1> message = {kKeyUpdate, 0, 0, 1, kUpdateNotRequested};
-  ByteView piece(message);
+  ByteView piece(kTlsKeyUpdate);
   seal(TlsContent::handshake, std::span<const ByteView>(&piece, 1));
   sealing_->renew();
   key_update_owed_ = false;
@@ -263,7 +239,7 @@ void TlsStream::renew_key() {
 
 // As many records as there is room for.
 void TlsStream::encrypt(Source& source) {
-  constexpr std::size_t kNeeded = kTlsOverhead + kMessageHeader + 1 + kTlsOverhead;
+  constexpr std::size_t kNeeded = kTlsOverhead + kTlsKeyUpdate.size() + kTlsOverhead;
   if (wire_.outgoing.size() == 0) wire_.prepare_send(source.left());
   while (source.left() > 0) {
     if (wire_.outgoing.room() < std::min(source.left(), kTlsPlainMax) + kNeeded) return;
@@ -319,8 +295,7 @@ std::size_t TlsStream::write_now(std::span<const ByteView> pieces) {
 Task<Status> TlsStream::finish() {
   if (!can_write()) co_return Status();
   finished_ = true;
-  std::array<std::uint8_t, 2> alert = {kWarning, kCloseNotify};
-  ByteView piece(alert);
+  ByteView piece(kTlsCloseNotify);
   if (wire_.outgoing.size() == 0) wire_.prepare_send(piece.size());
   seal(TlsContent::alert, std::span<const ByteView>(&piece, 1));
   co_return co_await flush();

@@ -66,7 +66,7 @@ class TlsStream final : public Connection {
   Task<Status> fetch();
   std::size_t decrypt(MutableBytes into);
   Result<std::size_t> open_record(ByteView record, MutableBytes into);
-  Status take_message(TlsContent content, ByteView bytes);
+  Status take_notice(TlsContent content, ByteView bytes);
   void seal(TlsContent content, std::span<const ByteView> pieces);
   void renew_key();
   void encrypt(Source& source);
