@@ -64,10 +64,10 @@ inline constexpr std::size_t kHandshakesMax = 512;
 inline constexpr Duration kAcceptRetry = milliseconds(100);
 // A handshake costs a fraction of a millisecond before anything is proven. So many may begin each second: by one host,
 // and by all hosts together from which no member ever came.
-inline constexpr double kHostHandshakesPerSecond = 200;
-inline constexpr double kHostHandshakesAtOnce = 400;
-inline constexpr double kStrangerHandshakesPerSecond = 500;
-inline constexpr double kStrangerHandshakesAtOnce = 1000;
+inline constexpr double kHostHandshakesPerSecond = 500;
+inline constexpr double kHostHandshakesAtOnce = 1000;
+inline constexpr double kStrangerHandshakesPerSecond = 1000;
+inline constexpr double kStrangerHandshakesAtOnce = 2000;
 static_assert(kHostHandshakesPerSecond <= kStrangerHandshakesPerSecond);
 inline constexpr std::size_t kHostsMax = 4096;
 static_assert(kHostsMax > kHandshakesMax, "whose handshakes are under way is never forgotten");
