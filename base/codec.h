@@ -99,10 +99,14 @@ class Encoder {
 };
 
 // Reads what an Encoder wrote. The first malformed field makes it fail for good; every later read gives zeros.
-// It never allocates more than the input could fill.
+// Lists may take kMemoryFactor bytes for each byte of the input, and kMemoryBase more: a byte that stands for "absent"
+// must not become a large object a million times.
 class Decoder {
  public:
-  explicit Decoder(ByteView in) : rest_(in) {}
+  static constexpr std::size_t kMemoryFactor = 16;
+  static constexpr std::size_t kMemoryBase = std::size_t(1) << 20;
+
+  explicit Decoder(ByteView in) : rest_(in), memory_left_(kMemoryBase + kMemoryFactor * in.size()) {}
 
   bool ok() const { return ok_; }
   std::size_t left() const { return rest_.size(); }
@@ -153,7 +157,10 @@ class Decoder {
     list.clear();
     std::uint32_t count = get_integer<std::uint32_t>();
     // Every item takes at least a byte, so a count beyond what is left is a lie.
-    if (count > rest_.size()) fail();
+    if (count > rest_.size() || count > memory_left_ / sizeof(T)) fail();
+    if (!ok_) return;
+    memory_left_ -= count * sizeof(T);
+    list.reserve(count);
     for (std::uint32_t i = 0; ok_ && i < count; ++i) get(list.emplace_back());
     if (!ok_) list.clear();
   }
@@ -182,6 +189,7 @@ class Decoder {
   ByteView take_sized() { return take(get_integer<std::uint32_t>()); }
 
   ByteView rest_;
+  std::size_t memory_left_;  // that lists may still take
   bool ok_ = true;
 };
 

@@ -4,27 +4,23 @@
 
 namespace vortex {
 
-template <class Handler>
-struct Parking::HandlerWaiter final : Parking::Waiter {
-  explicit HandlerWaiter(Handler h) : handler(std::move(h)) {}
-  void resume(Loop& loop, bool woken, bool now) override {
-    // A signal that comes before the coroutine runs must not find the Parking, which may be gone by then. When
-    // it was the signal that brought us here, it has forgotten the Parking already and must not be destroyed.
-    if (woken) asio::get_associated_cancellation_slot(handler).clear();
-    if (now) {
-      Handler once = std::move(handler);
-      return once(woken);
-    }
-    asio::post(loop.context(), [h = std::move(handler), woken]() mutable { h(woken); });
-  }
-  Handler handler;
-};
+Task<bool> Parking::suspend(bool cancellable) {
+  auto state = co_await asio::this_coro::cancellation_state;
+  if (cancellable && state.cancelled() != asio::cancellation_type::none) co_return false;
+  bool woken = false;
+  auto stop_here = [this, &woken, cancellable](auto* frame) -> Thread* {
+    install(frame->detach_thread(), &woken, cancellable);
+    return nullptr;
+  };
+  co_await stop_here;
+  co_return woken;
+}
 
-template <class Handler>
-void Parking::install(Handler handler, bool cancellable) {
-  CHECK(!waiter_);
-  auto slot = asio::get_associated_cancellation_slot(handler);
-  waiter_ = std::make_unique<HandlerWaiter<Handler>>(std::move(handler));
+void Parking::install(Thread* thread, bool* woken, bool cancellable) {
+  CHECK(!sleeper_);
+  auto slot = thread->get_cancellation_slot();
+  sleeper_.emplace(thread);
+  woken_ = woken;
   ++loop_.parked_;
   if (!cancellable || !slot.is_connected()) return;
   // The slot lives in the coroutine's frame; the frame clears it when it resumes. Between cancellation and that
@@ -34,34 +30,27 @@ void Parking::install(Handler handler, bool cancellable) {
   });
 }
 
-Task<bool> Parking::park() {
-  auto state = co_await asio::this_coro::cancellation_state;
-  if (state.cancelled() != asio::cancellation_type::none) co_return false;
-  auto initiate = [this](auto handler) { install(std::move(handler), true); };
-  bool woken = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(initiate, asio::use_awaitable);
-  co_return woken;
-}
-
-Task<void> Parking::park_uncancellable() {
-  auto initiate = [this](auto handler) { install(std::move(handler), false); };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(initiate, asio::use_awaitable);
-}
-
 void Parking::finish(bool woken, bool now) {
   --loop_.parked_;
-  auto waiter = std::move(waiter_);
-  waiter->resume(loop_, woken, now);
+  Sleeper sleeper = std::move(*sleeper_);
+  sleeper_.reset();
+  *woken_ = woken;
+  // A signal that comes before the coroutine runs must not find the Parking, which may be gone by then. When it was the
+  // signal that brought us here, it has forgotten the Parking already and must not be destroyed.
+  if (woken) sleeper.get_cancellation_slot().clear();
+  if (now) return sleeper.go_on();
+  asio::post(loop_.context(), [s = std::move(sleeper)]() mutable { s.go_on(); });
 }
 
 void Parking::wake() {
-  if (waiter_) finish(true);
+  if (sleeper_) finish(true);
 }
 
 void Parking::wake_now() {
-  if (waiter_) finish(true, true);
+  if (sleeper_) finish(true, true);
 }
 
-Parking::~Parking() { CHECK(!waiter_); }
+Parking::~Parking() { CHECK(!sleeper_); }
 
 Loop::~Loop() { CHECK(parked_ == 0); }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <optional>
 
 #include "base/asio.h"
 #include "base/task.h"
@@ -42,30 +42,37 @@ class Parking {
 
   // True when woken, false when the task was cancelled, at once when it had been cancelled before.
   // The Parking may be gone by the time the coroutine resumes.
-  Task<bool> park();
-  // For waits that guard memory somebody else is using: goes on waiting though the task is cancelled.
-  Task<void> park_uncancellable();
+  Task<bool> park() { return suspend(true); }
+  // For waits that guard memory somebody else is using: goes on waiting though the task is cancelled. Always true.
+  Task<bool> park_uncancellable() { return suspend(false); }
 
   // Resumes the waiting coroutine through the run queue, never inside this call. Nothing when nobody waits.
   void wake();
   // The same inside this call. Only for the bottom of the run queue: handlers that the system's events call.
   void wake_now();
-  bool occupied() const { return waiter_ != nullptr; }
+  bool occupied() const { return sleeper_.has_value(); }
 
  private:
-  // Holds the suspended coroutine.
-  struct Waiter {
-    virtual ~Waiter() = default;
-    virtual void resume(Loop& loop, bool woken, bool now) = 0;
+  using Thread = asio::detail::awaitable_thread<asio::any_io_executor>;
+  // A coroutine stopped inside suspend(), with all that wait for it. It goes on in that very frame: beside the frame a
+  // wait allocates nothing.
+  class Sleeper final : public asio::detail::awaitable_handler_base<asio::any_io_executor, bool> {
+   public:
+    explicit Sleeper(Thread* thread) : awaitable_handler_base(thread) {}
+    void go_on() {
+      frame()->attach_thread(this);
+      frame()->clear_cancellation_slot();
+      pump();
+    }
   };
-  template <class Handler>
-  struct HandlerWaiter;
-  template <class Handler>
-  void install(Handler handler, bool cancellable);
+
+  Task<bool> suspend(bool cancellable);
+  void install(Thread* thread, bool* woken, bool cancellable);
   void finish(bool woken, bool now = false);
 
   Loop& loop_;
-  std::unique_ptr<Waiter> waiter_;
+  std::optional<Sleeper> sleeper_;
+  bool* woken_ = nullptr;  // in the frame of suspend(): what it returns
 };
 
 }  // namespace vortex

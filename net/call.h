@@ -86,14 +86,16 @@ class AwaitedCall final : public TypedCall<Method> {
   explicit AwaitedCall(Loop& loop) : parking_(loop) {}
 
   Task<Result<Reply<Method>>> wait() {
-    if (!result_) {
-      bool woken = co_await parking_.park();
-      if (!woken && !result_) {
-        this->abandon();
-        co_return Code::cancelled;
-      }
-    }
-    co_return std::move(*result_);
+    if (!result_) co_await parking_.park();
+    co_return take();
+  }
+  // The same by hand, without a coroutine in between: if it is not finished() await parked() once, then take().
+  bool finished() const { return result_.has_value(); }
+  Task<bool> parked() { return parking_.park(); }
+  Result<Reply<Method>> take() {
+    if (result_) return std::move(*result_);
+    this->abandon();
+    return Code::cancelled;
   }
   void done(Result<Reply<Method>> result) override { result_.emplace(std::move(result)); }
 

@@ -4,14 +4,25 @@
 
 namespace vortex::net {
 
+namespace {
+// Handshakes that negotiate nothing speak the version of this program.
+std::uint8_t version_of(const PeerInfo& peer) {
+  return peer.version == 0 ? kVersion : static_cast<std::uint8_t>(peer.version);
+}
+}  // namespace
+
 Channel::Channel(Switchboard& switchboard, Secured secured)
     : switchboard_(switchboard),
       env_(switchboard.env),
       peer_(std::move(secured.peer)),
+      party_(party_of(peer_.role)),
+      version_(version_of(peer_)),
       connection_(std::move(secured.connection)),
+      closed_(env_.loop()),
       ended_(env_.loop()),
-      parser_(*this),
+      parser_(*this, version_),
       resume_reading_(env_.loop()),
+      outbox_(version_),
       writer_(env_.loop()),
       room_(env_),
       room_left_(env_.loop()),
@@ -45,6 +56,10 @@ Task<void> Channel::run() {
   switchboard_.metrics.channels.add(-1);
 }
 
+Task<void> Channel::wait_closed() {
+  if (open()) co_await closed_.park();
+}
+
 void Channel::close(Error reason) {
   if (!open()) return;
   closed_because_.emplace(std::move(reason));
@@ -62,6 +77,7 @@ void Channel::close(Error reason) {
     connection_->close();
   }
   writer_.wake();
+  closed_.wake();
   ended_.wake();
 }
 

@@ -26,6 +26,9 @@ class Channel final : private Admission {
   // Reads, serves and writes until the connection ends, by either side; then every call has failed and every handler
   // has ended. When the task is cancelled it takes its leave of the peer.
   Task<void> run();
+  // Returns when it is no longer open, which may be long before run() does, or when the task is cancelled. One at a
+  // time.
+  Task<void> wait_closed();
 
   // Ends it: handlers are cancelled, calls fail, what is queued is sent within kLinger, then a goodbye with the reason.
   // Nothing when it has ended already.
@@ -58,6 +61,8 @@ class Channel final : private Admission {
   Instant last_used() const { return last_used_; }
   std::size_t calls_in_flight() const { return calls_; }
   std::size_t requests_in_flight() const { return requests_; }
+  // Waiting to be written.
+  std::size_t queued_bytes() const { return outbox_.bytes(); }
 
   // For handlers: answers now, or starts a task which ends with finish().
   template <class Method>
@@ -93,8 +98,11 @@ class Channel final : private Admission {
   // channel_read.cc
   Task<void> read_loop();
   Status take_frames();
+  bool must_stop_reading() const;
+  void close_malformed(Error error);
   bool admit(const FrameHeader& header) override;
   bool admit_request(const FrameHeader& header);
+  bool load_fits(std::size_t bytes) const { return switchboard_.load.fits(party_, bytes); }
   void release(std::size_t bytes);
   Status handle(Frame& frame);
   Status handle_request(Frame& frame);
@@ -108,7 +116,8 @@ class Channel final : private Admission {
   void wake_writer();
   void write_now();
   void end_batch();
-  Status check_answer(const MethodInfo& method, std::size_t payload_size) const;
+  std::size_t answer_room() const;
+  void answer_failed(const MethodInfo& method, std::uint64_t request, Error error);
   FrameHeader answer_header(Kind kind, const MethodInfo& method, std::uint64_t request, bool payload) const;
   void answer_error(const MethodInfo& method, std::uint64_t request, const Error& error);
   void answer_queued(std::size_t bytes);
@@ -126,6 +135,7 @@ class Channel final : private Admission {
   void fail(Slot& slot, Error error);
   void resume(Parking* waiting);
   void abandon(PendingCall& call);
+  void forget(const MethodInfo& method, std::uint64_t id);
   void fail_calls();
   Error cut_off(const Slot& slot, const std::vector<std::uint64_t>& unsent) const;
 
@@ -135,19 +145,24 @@ class Channel final : private Admission {
   Instant expire_calls(Instant now);
   Instant expire_requests(Instant now);
   Instant check_peer(Instant now);
+  bool is_over(Instant by, Instant now);
   Instant check_linger(Instant now);
 
   Switchboard& switchboard_;
   Env& env_;
   PeerInfo peer_;
+  const Party party_;
+  const std::uint8_t version_;  // of the protocol, as negotiated: every frame carries it
   std::unique_ptr<Connection> connection_;
   std::optional<Error> closed_because_;
+  Parking closed_;
   bool tell_peer_ = true;  // a goodbye can still be of use
   Instant linger_until_;
   Parking ended_;
 
   FrameParser parser_;
   Parking resume_reading_;
+  bool more_frames_ = false;                      // take_frames() stopped though there may be more
   Instant batch_at_;                              // when the frames being handled arrived
   std::size_t admitted_ = 0;                      // bytes reserved for the request being received; 0 for none
   Instant admitted_at_;                           // when its header came
@@ -177,6 +192,8 @@ class Channel final : private Admission {
   Instant timer_at_;
   Instant last_received_, last_used_, ping_at_;
   bool ping_sent_ = false;
+  Duration lateness_{0};          // of the sweep under way
+  Instant doubted_, look_again_;  // a deadline that was found over, and when that will be believed
 
   TaskGroup handlers_;
   TaskGroup transport_;  // the reader and the writer
@@ -204,7 +221,8 @@ Task<Result<Reply<Method>>> Channel::call(typename Method::Request request, Call
   }
   AwaitedCall<Method> waiting(env_.loop());
   CO_RETURN_IF_ERROR(start(waiting, request, options.timeout, std::move(options.payload)));
-  co_return co_await waiting.wait();
+  if (!waiting.finished()) co_await waiting.parked();
+  co_return waiting.take();
 }
 
 template <class Method>
@@ -212,12 +230,13 @@ void Channel::answer(std::uint64_t request, Result<Reply<Method>> result) {
   const MethodInfo& method = Method::kInfo;
   if (!open()) return;
   if (!result.ok()) return answer_error(method, request, result.error());
-  Status fits = check_answer(method, result->payload.size());
-  if (!fits.ok()) return answer_error(method, request, fits.error());
+  if (result->payload.size() > method.response_payload_max)
+    return answer_error(method, request, Error(Code::too_large, "payload over the method's limit"));
   FrameHeader header = answer_header(Kind::response, method, request, !result->payload.empty());
   std::size_t before = outbox_.bytes();
-  Status added = outbox_.add(method.priority, header, result->response, method.body_max, std::move(result->payload));
-  if (!added.ok()) return answer_error(method, request, added.error());
+  Status added = outbox_.add(method.priority, header, result->response, method.body_max, std::move(result->payload),
+                             answer_room());
+  if (!added.ok()) return answer_failed(method, request, std::move(added).error());
   answer_queued(outbox_.bytes() - before);
 }
 

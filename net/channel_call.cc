@@ -120,10 +120,17 @@ void Channel::resume(Parking* waiting) {
 void Channel::abandon(PendingCall& call) {
   Slot* slot = find_slot(call.id_);
   CHECK(slot && slot->call == &call);
-  Priority priority = slot->method->priority;  // so that it cannot overtake the request
+  const MethodInfo& method = *slot->method;
   detach(*slot);
   switchboard_.metrics.calls_cancelled.add();
-  send_plain(Kind::cancel, call.id_, priority);
+  forget(method, call.id_);
+}
+
+// Nobody waits for this call any more. What has not left will not leave, else it would pile up before a peer that does
+// not read; of what has left, the peer is told, with the same priority so that this cannot overtake the request.
+void Channel::forget(const MethodInfo& method, std::uint64_t id) {
+  if (outbox_.drop_request(method.priority, id)) return;
+  send_plain(Kind::cancel, id, method.priority);
 }
 
 void Channel::fail_calls() {

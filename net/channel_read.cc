@@ -4,11 +4,23 @@
 
 namespace vortex::net {
 
+// What a peer makes us say and does not listen to is bounded by not listening to it. Members keep to their windows, so
+// the node's share only concerns guests, of which there may be many.
+bool Channel::must_stop_reading() const {
+  if (answer_bytes_ > kAnswersStop) return true;
+  return party_ == Party::guest && answer_bytes_ > kGuestAnswersShare && switchboard_.load.guests_stalled();
+}
+
 Task<void> Channel::read_loop() {
   while (open()) {
-    if (answer_bytes_ > kAnswersStop) {
+    if (must_stop_reading()) {
       switchboard_.metrics.reading_stopped.add();
       co_await resume_reading_.park_uncancellable();
+      continue;
+    }
+    if (more_frames_) {
+      Status taken = take_frames();
+      if (!taken.ok()) close_malformed(std::move(taken).error());
       continue;
     }
     MutableBytes room = parser_.room();
@@ -25,14 +37,16 @@ Task<void> Channel::read_loop() {
     ping_sent_ = false;
     switchboard_.metrics.reads.add();
     switchboard_.metrics.bytes_in.add(*size);
-    Status taken = take_frames();
-    if (taken.ok() || !open()) continue;
-    switchboard_.metrics.malformed.add();
-    env_.log().warn("net", "closing a connection because of what came over it",
-                    Field("peer", peer_.address.to_string()), Field("role", to_string(peer_.role)),
-                    Field("error", taken.error()));
-    close(std::move(taken).error());
+    more_frames_ = true;
   }
+}
+
+void Channel::close_malformed(Error error) {
+  if (!open()) return;
+  switchboard_.metrics.malformed.add();
+  env_.log().warn("net", "closing a connection because of what came over it", Field("peer", peer_.address.to_string()),
+                  Field("role", to_string(peer_.role)), Field("error", error));
+  close(std::move(error));
 }
 
 // All that arrived together is handled together, and the answers leave together.
@@ -40,7 +54,12 @@ Status Channel::take_frames() {
   std::uint64_t count = 0;
   Status status;
   handling_ = true;
+  more_frames_ = false;
   while (open()) {
+    if (must_stop_reading()) {
+      more_frames_ = true;
+      break;
+    }
     auto frame = parser_.next();
     if (!frame.ok()) {
       status = std::move(frame).error();
@@ -75,11 +94,11 @@ bool Channel::admit_request(const FrameHeader& header) {
   std::size_t bytes = kFrameHeaderSize + header.body_length + header.payload_length;
   if (!may_call(peer_.role, find_method(header.method)->caller)) return false;
   if (requests_ >= kConnectionRequestsMax || bytes > kConnectionBytesMax - request_bytes_) return false;
-  if (answer_bytes_ > kAnswersBusy || !switchboard_.load.fits(bytes)) return false;
+  if (answer_bytes_ > kAnswersBusy || !load_fits(bytes)) return false;
   if (env_.buggify("net.answer_busy")) return false;
   ++requests_;
   request_bytes_ += bytes;
-  switchboard_.load.add(bytes);
+  switchboard_.load.add(party_, bytes);
   admitted_ = bytes;
   admitted_at_ = batch_at_;
   return true;
@@ -89,7 +108,7 @@ void Channel::release(std::size_t bytes) {
   if (bytes == 0) return;
   --requests_;
   request_bytes_ -= bytes;
-  switchboard_.load.remove(bytes);
+  switchboard_.load.remove(party_, bytes);
 }
 
 Status Channel::handle(Frame& frame) {
@@ -125,7 +144,8 @@ Status Channel::handle_request(Frame& frame) {
     return Status();
   }
   const MethodInfo& method = *find_method(header.method);
-  Instant deadline = admitted_at_ + milliseconds(header.deadline_ms);
+  Duration patience = std::min<Duration>(milliseconds(header.deadline_ms), kCallTimeoutMax);
+  Instant deadline = admitted_at_ + patience;
   if (deadline <= batch_at_) {
     switchboard_.metrics.requests_expired.add();
     answer_error(method, header.request_id, Error(Code::timed_out, "the deadline passed on the way"));

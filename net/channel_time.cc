@@ -18,6 +18,7 @@ void Channel::arm(Instant at) {
   timer_at_ = at;
   auto due = [this] {
     timer_ = kNoTimer;
+    lateness_ = env_.now() - timer_at_;
     sweep();
   };
   timer_ = env_.clock().call_at(at, UniqueFunction<void()>(due));
@@ -45,10 +46,10 @@ Instant Channel::expire_calls(Instant now) {
       continue;
     }
     std::uint64_t id = slot.id;
-    Priority priority = slot.method->priority;
+    const MethodInfo& method = *slot.method;
     switchboard_.metrics.calls_timed_out.add();
+    forget(method, id);
     fail(slot, Code::timed_out);
-    send_plain(Kind::cancel, id, priority);
   }
   return next;
 }
@@ -69,34 +70,46 @@ Instant Channel::expire_requests(Instant now) {
   return next;
 }
 
+// A pause of our own looks like a peer that does nothing. So nobody is given up at the first look, and not while we
+// come late ourselves: what came meanwhile is read between the two looks.
+bool Channel::is_over(Instant by, Instant now) {
+  if (now < by) return false;
+  if (doubted_ != by || lateness_ >= kSecondLook) {
+    doubted_ = by;
+    look_again_ = now + kSecondLook;
+  }
+  return now >= look_again_;
+}
+
 Instant Channel::check_peer(Instant now) {
   Instant next = Instant::max();
   if (writing_) {
-    if (now >= write_deadline_) {
+    if (is_over(write_deadline_, now)) {
       tell_peer_ = false;
       close(Error(Code::timed_out, "the peer does not read"));
       return next;
     }
-    next = write_deadline_;
+    next = std::max(write_deadline_, now + kSecondLook);
   }
   // While nothing is read from the peer, its silence is no fault of its own.
-  if (answer_bytes_ > kAnswersStop) return std::min(next, now + kPingAfter);
+  if (must_stop_reading()) return std::min(next, now + kPingAfter);
   // A request that is being received takes room from all others, and each of its bytes counts as a sign of life.
   if (admitted_ > 0) {
     Instant whole_by = admitted_at_ + kReadPatience + seconds(admitted_ / kSlowestBytesPerSecond);
-    if (now >= whole_by) {
+    if (is_over(whole_by, now)) {
       close(Error(Code::timed_out, "the peer does not finish its request"));
       return next;
     }
-    next = std::min(next, whole_by);
+    next = std::min(next, std::max(whole_by, now + kSecondLook));
   }
   if (ping_sent_) {
-    if (now >= ping_at_ + kPingPatience) {
+    Instant answer_by = ping_at_ + kPingPatience - kSecondLook;
+    if (is_over(answer_by, now)) {
       tell_peer_ = false;
       close(Error(Code::timed_out, "the peer is silent"));
       return next;
     }
-    return std::min(next, ping_at_ + kPingPatience);
+    return std::min(next, std::max(answer_by, now + kSecondLook));
   }
   if (now >= last_received_ + kPingAfter) {
     ping_sent_ = true;

@@ -1,4 +1,6 @@
 // What leaves: whatever is ready together leaves in one write.
+#include <algorithm>
+
 #include "net/channel.h"
 
 namespace vortex::net {
@@ -23,7 +25,7 @@ Task<void> Channel::write_loop() {
     break;
   }
   connection_->close();
-  switchboard_.load.remove_answer(std::exchange(answer_bytes_, 0));
+  switchboard_.load.remove_answer(party_, std::exchange(answer_bytes_, 0));
 }
 
 // The writer runs after everybody who is ready now, and takes what they have all left.
@@ -46,17 +48,22 @@ void Channel::end_batch() {
   switchboard_.metrics.writes.add();
   switchboard_.metrics.bytes_out.add(batch_.bytes());
   answer_bytes_ -= batch_.answer_bytes();
-  switchboard_.load.remove_answer(batch_.answer_bytes());
+  switchboard_.load.remove_answer(party_, batch_.answer_bytes());
   outbox_.clear(batch_);
-  if (answer_bytes_ <= kAnswersStop) resume_reading_.wake();
+  if (!must_stop_reading()) resume_reading_.wake();
 }
 
-Status Channel::check_answer(const MethodInfo& method, std::size_t payload_size) const {
-  if (payload_size > method.response_payload_max) return Error(Code::too_large, "payload over the method's limit");
-  if (payload_size == 0) return Status();
-  if (answer_bytes_ + payload_size > kAnswersMax || !switchboard_.load.answer_fits(payload_size))
-    return Error(Code::busy, "too many answers are waiting").with_retry_after(kBusyRetryMs);
-  return Status();
+// How large an answer may be now. Small ones always find room.
+std::size_t Channel::answer_room() const {
+  std::size_t own = answer_bytes_ < kAnswersMax ? kAnswersMax - answer_bytes_ : 0;
+  return std::max(kSmallAnswer, std::min(own, switchboard_.load.answer_room(party_)));
+}
+
+// The answer itself cannot be sent. Its request has been executed.
+void Channel::answer_failed(const MethodInfo& method, std::uint64_t request, Error error) {
+  if (!error.is(Code::busy)) return answer_error(method, request, error);
+  Code code = method.idempotent ? Code::busy : Code::outcome_unknown;
+  answer_error(method, request, Error(code, "too many answers are waiting").with_retry_after(kBusyRetryMs));
 }
 
 FrameHeader Channel::answer_header(Kind kind, const MethodInfo& method, std::uint64_t request, bool payload) const {
@@ -79,7 +86,7 @@ void Channel::answer_error(const MethodInfo& method, std::uint64_t request, cons
 
 void Channel::answer_queued(std::size_t bytes) {
   answer_bytes_ += bytes;
-  switchboard_.load.add_answer(bytes);
+  switchboard_.load.add_answer(party_, bytes);
   wake_writer();
 }
 

@@ -71,14 +71,15 @@ void store_header(FrameHeader header, std::uint8_t* out) {
   store_le(out + kSummed, xxh3(ByteView(out, kSummed)));
 }
 
-Result<FrameHeader> load_header(const std::uint8_t* in) {
+Result<FrameHeader> load_header(const std::uint8_t* in, std::uint8_t version) {
   FrameHeader header;
   std::memcpy(&header, in, kFrameHeaderSize);
   // Magic first: who speaks another protocol altogether is told so.
   if (header.magic != kFrameMagic) return malformed("not a vortex frame");
   if (header.header_sum != xxh3(ByteView(in, kSummed))) return malformed("header sum is wrong");
-  if (header.version < kVersionOldest || header.version > kVersion)
-    return Error(Code::unsupported_version, "frame version " + std::to_string(header.version));
+  if (header.version != version)
+    return Error(Code::unsupported_version,
+                 "frame version " + std::to_string(header.version) + " instead of " + std::to_string(version));
   RETURN_IF_ERROR(check_fields(header));
   return header;
 }

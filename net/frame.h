@@ -55,9 +55,9 @@ static_assert(offsetof(FrameHeader, method) == 6 && offsetof(FrameHeader, deadli
 
 // Fills in header_sum and writes the header to `out`, which has kFrameHeaderSize bytes.
 void store_header(FrameHeader header, std::uint8_t* out);
-// Believes nothing before the sum is right; then magic, version, kind, flags, the method and its limits are checked.
-// The error says what was wrong; the connection is of no use any more.
-Result<FrameHeader> load_header(const std::uint8_t* in);
+// Believes nothing before the sum is right; then magic, kind, flags, the method and its limits are checked, and that
+// the version is the one that was negotiated. The error says what was wrong; the connection is of no use any more.
+Result<FrameHeader> load_header(const std::uint8_t* in, std::uint8_t version = kVersion);
 
 // What the body_sum of such a body is: XXH3, and 0 for an empty one.
 std::uint64_t body_sum(ByteView body);

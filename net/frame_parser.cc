@@ -78,7 +78,7 @@ Result<bool> FrameParser::read_header() {
   skip_ -= skipped;
   begin_ += skipped;
   if (buffered() < kFrameHeaderSize) return false;
-  ASSIGN_OR_RETURN(frame_.header, load_header(buffer_.get() + begin_));
+  ASSIGN_OR_RETURN(frame_.header, load_header(buffer_.get() + begin_, version_));
   frame_.refused = !admission_.admit(frame_.header);
   state_ = State::body;
   return true;

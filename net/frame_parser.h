@@ -26,7 +26,9 @@ class Admission {
 // buffer; a payload is read into its own Buffer directly, but for the part that came together with its header.
 class FrameParser {
  public:
-  explicit FrameParser(Admission& admission) : admission_(admission) {}
+  // All frames must be of this version of the protocol.
+  explicit FrameParser(Admission& admission, std::uint8_t version = kVersion)
+      : admission_(admission), version_(version) {}
 
   // Where the next bytes belong; never empty.
   MutableBytes room();
@@ -54,6 +56,7 @@ class FrameParser {
   void reallocate(std::size_t capacity);
 
   Admission& admission_;
+  const std::uint8_t version_;
   State state_ = State::header;
   Frame frame_;
   std::unique_ptr<std::uint8_t[]> buffer_;

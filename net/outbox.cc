@@ -10,6 +10,13 @@ namespace vortex::net {
 
 namespace {
 constexpr std::size_t kSpareMax = 4;
+
+FrameHeader header_at(const ByteVector& bytes, std::size_t at) {
+  FrameHeader header;
+  std::memcpy(&header, bytes.data() + at, kFrameHeaderSize);
+  return header;
+}
+bool is_request(const FrameHeader& header) { return header.kind == static_cast<std::uint8_t>(Kind::request); }
 }  // namespace
 
 void Outbox::Batch::skip(std::size_t bytes) {
@@ -31,21 +38,32 @@ ByteVector& Outbox::open(Priority priority) {
   return queue.back().bytes;
 }
 
-Status Outbox::seal(Priority priority, std::size_t start, FrameHeader header, std::size_t body_max, Buffer payload) {
+Status Outbox::seal(Priority priority, std::size_t start, FrameHeader header, std::size_t body_max, Buffer payload,
+                    std::size_t frame_max) {
   Segment& segment = queues_[static_cast<std::size_t>(priority)].back();
   ByteView body = ByteView(segment.bytes).subspan(start + kFrameHeaderSize);
   if (body.size() > body_max) {
     segment.bytes.resize(start);
     return Error(Code::too_large, "body of " + std::to_string(body.size()) + " bytes");
   }
+  std::size_t size = segment.bytes.size() - start + payload.size();
+  if (size > frame_max) {
+    segment.bytes.resize(start);
+    return Code::busy;
+  }
+  header.version = version_;
   header.body_length = static_cast<std::uint32_t>(body.size());
   header.body_sum = body_sum(body);
   header.payload_length = static_cast<std::uint32_t>(payload.size());
   if (header.flags & kFlagPayloadSum) header.payload_sum = xxh3(payload);
   store_header(header, segment.bytes.data() + start);
-  std::size_t size = segment.bytes.size() - start + payload.size();
   bytes_ += size;
-  if (header.kind != static_cast<std::uint8_t>(Kind::request)) segment.answer_bytes += size;
+  if (is_request(header)) {
+    if (segment.first_request == 0) segment.first_request = header.request_id;
+    segment.last_request = header.request_id;
+  } else {
+    segment.answer_bytes += size;
+  }
   segment.payload = std::move(payload);
   return Status();
 }
@@ -54,7 +72,7 @@ void Outbox::add(Priority priority, FrameHeader header) {
   ByteVector& bytes = open(priority);
   std::size_t start = bytes.size();
   bytes.resize(start + kFrameHeaderSize);
-  Status sealed = seal(priority, start, header, 0, Buffer());
+  Status sealed = seal(priority, start, header, 0, Buffer(), kFrameHeaderSize);
   CHECK(sealed.ok());
 }
 
@@ -102,12 +120,11 @@ std::vector<std::uint64_t> Outbox::drop_requests() {
     for (Segment& segment : queue) {
       ByteVector kept;
       for (std::size_t at = 0; at < segment.bytes.size();) {
-        FrameHeader header;
-        std::memcpy(&header, segment.bytes.data() + at, kFrameHeaderSize);
+        FrameHeader header = header_at(segment.bytes, at);
         std::size_t size = kFrameHeaderSize + header.body_length;
         auto frame = segment.bytes.begin() + static_cast<std::ptrdiff_t>(at);
         at += size;
-        if (header.kind != static_cast<std::uint8_t>(Kind::request)) {
+        if (!is_request(header)) {
           kept.insert(kept.end(), frame, frame + static_cast<std::ptrdiff_t>(size));
           continue;
         }
@@ -119,6 +136,35 @@ std::vector<std::uint64_t> Outbox::drop_requests() {
     }
   std::sort(ids.begin(), ids.end());
   return ids;
+}
+
+bool Outbox::drop_request(Priority priority, std::uint64_t id) {
+  auto& queue = queues_[static_cast<std::size_t>(priority)];
+  auto holds = [id](const Segment& segment) { return segment.first_request <= id && id <= segment.last_request; };
+  auto found = std::find_if(queue.begin(), queue.end(), holds);
+  if (found == queue.end()) return false;
+  erase_request(*found, id);
+  // Nothing empty stays: it would be there until the peer reads again.
+  if (found->bytes.empty()) queue.erase(found);
+  return true;
+}
+
+// It is there: requests of one priority stand in the order of their ids.
+void Outbox::erase_request(Segment& segment, std::uint64_t id) {
+  for (std::size_t at = 0; at < segment.bytes.size();) {
+    FrameHeader header = header_at(segment.bytes, at);
+    std::size_t size = kFrameHeaderSize + header.body_length;
+    if (!is_request(header) || header.request_id != id) {
+      at += size;
+      continue;
+    }
+    auto frame = segment.bytes.begin() + static_cast<std::ptrdiff_t>(at);
+    segment.bytes.erase(frame, frame + static_cast<std::ptrdiff_t>(size));
+    bytes_ -= size + header.payload_length;
+    if (header.payload_length > 0) segment.payload = Buffer();
+    return;
+  }
+  CHECK_MSG(false, "a request is not where it was put");
 }
 
 }  // namespace vortex::net

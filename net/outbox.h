@@ -31,22 +31,28 @@ class Outbox {
       ByteVector bytes;  // whole frames; only the last one may have a payload
       Buffer payload;    // of that last frame
       std::size_t answer_bytes = 0;
+      std::uint64_t first_request = 0, last_request = 0;  // ids of the requests in it, which ascend; 0 for none
     };
     std::vector<Segment> segments_;
     std::vector<ByteView> pieces_;
     std::size_t bytes_ = 0, answer_bytes_ = 0;
   };
 
-  // Appends a frame: `header` with kind, method, id and deadline set; lengths and sums are filled in here. `too_large`
-  // when the body would exceed `body_max`, and then nothing was appended.
+  // Every frame carries this version of the protocol.
+  explicit Outbox(std::uint8_t version = kVersion) : version_(version) {}
+
+  // Appends a frame: `header` with kind, method, id and deadline set; version, lengths and sums are filled in here.
+  // `too_large` when the body would exceed `body_max`, `busy` when the whole frame would exceed `frame_max`; then
+  // nothing was appended.
   template <class Body>
-  Status add(Priority priority, FrameHeader header, const Body& body, std::size_t body_max, Buffer payload) {
+  Status add(Priority priority, FrameHeader header, const Body& body, std::size_t body_max, Buffer payload,
+             std::size_t frame_max = ~std::size_t(0)) {
     ByteVector& bytes = open(priority);
     std::size_t start = bytes.size();
     bytes.resize(start + kFrameHeaderSize);
     Encoder encoder(bytes);
     encoder.put(body);
-    return seal(priority, start, header, body_max, std::move(payload));
+    return seal(priority, start, header, body_max, std::move(payload), frame_max);
   }
   void add(Priority priority, FrameHeader header);
 
@@ -60,13 +66,18 @@ class Outbox {
 
   // Takes out the requests that are still here; they will never be sent. Their ids, in ascending order.
   std::vector<std::uint64_t> drop_requests();
+  // The same for one of them. False when it is not here: take() has handed it out.
+  bool drop_request(Priority priority, std::uint64_t id);
 
  private:
   using Segment = Batch::Segment;
   ByteVector& open(Priority priority);
-  Status seal(Priority priority, std::size_t start, FrameHeader header, std::size_t body_max, Buffer payload);
+  Status seal(Priority priority, std::size_t start, FrameHeader header, std::size_t body_max, Buffer payload,
+              std::size_t frame_max);
+  void erase_request(Segment& segment, std::uint64_t id);
   void take_from(Priority priority, Batch& batch);
 
+  const std::uint8_t version_;
   std::array<std::vector<Segment>, kPriorities> queues_;
   std::vector<ByteVector> spare_;
   std::size_t bytes_ = 0;

@@ -49,7 +49,7 @@ Peers::Key Peers::key_of(const Target& to) {
 Channel* Peers::open_channel(const Target& to, Purpose purpose) {
   auto found = peers_.find(key_of(to));
   if (found == peers_.end()) return nullptr;
-  Channel* channel = found->second->link(purpose).channel;
+  Channel* channel = found->second->link(purpose).channel.get();
   return channel && channel->open() ? channel : nullptr;
 }
 
@@ -84,12 +84,12 @@ Task<Result<Channel*>> Peers::wait_for_channel(Peer& peer, Purpose purpose, Inst
   Link& link = peer.link(purpose);
   while (true) {
     if (stopped_) co_return Error(Code::closed, "shutting down");
-    if (link.channel && link.channel->open()) co_return link.channel;
+    if (link.channel && link.channel->open()) co_return link.channel.get();
     std::uint64_t failed_before = link.failed_attempts;
     if (!link.busy) CO_RETURN_IF_ERROR(begin_connecting(peer, purpose));
     // It may have been over at once.
     if (link.failed_attempts != failed_before) co_return link.error;
-    if (link.channel && link.channel->open()) co_return link.channel;
+    if (link.channel && link.channel->open()) co_return link.channel.get();
     CO_RETURN_IF_ERROR(co_await link.changed.wait(deadline));
     if (link.failed_attempts != failed_before) co_return link.error;
   }
@@ -103,8 +103,10 @@ Status Peers::begin_connecting(Peer& peer, Purpose purpose) {
     Error error(link.error.code(), std::string(link.error.message()));
     return std::move(error).with_retry_after(static_cast<std::uint32_t>(wait));
   }
-  if (links_ >= kLinksMax) make_place();
+  if (links_ + dialling_ >= kLinksMax && !make_place())
+    return Error(Code::busy, "too many connections are in use").with_retry_after(kBusyRetryMs);
   link.busy = true;
+  ++dialling_;
   if (!tidying_) {
     tidying_ = true;
     tasks_.spawn(tidy());
@@ -113,10 +115,11 @@ Status Peers::begin_connecting(Peer& peer, Purpose purpose) {
   return Status();
 }
 
-// The life of one connection, from dialling to its end.
+// The life of one link, from dialling to the moment when it can be dialled again.
 Task<void> Peers::keep(Peer& peer, Purpose purpose) {
   Link& link = peer.link(purpose);
-  auto secured = co_await with_timeout<Secured>(env_, kConnectPatience, dial(peer.target, purpose));
+  auto secured = co_await connect(peer, purpose);
+  --dialling_;
   if (!secured.ok()) {
     switchboard_.metrics.connects_failed.add();
     link.busy = false;
@@ -125,15 +128,16 @@ Task<void> Peers::keep(Peer& peer, Purpose purpose) {
     co_return;
   }
   switchboard_.metrics.connects.add();
+  switchboard_.member_hosts.add(secured->peer.address.host);
   Instant begun = env_.now();
-  Channel channel(switchboard_, std::move(*secured));
-  link.channel = &channel;
+  auto channel = std::make_shared<Channel>(switchboard_, std::move(*secured));
+  link.channel = channel;
   link.ours = false;
   ++links_;
+  tasks_.spawn(live(channel));
   link.changed.notify_all();
-  co_await channel.run();
-  --links_;
-  link.channel = nullptr;
+  co_await channel->wait_closed();
+  link.channel.reset();
   link.busy = false;
   if (link.ours || tasks_.cancelled()) {
     link.failures = 0;
@@ -142,8 +146,26 @@ Task<void> Peers::keep(Peer& peer, Purpose purpose) {
   }
   bool lasted = env_.now() - begun >= kShortLife;
   if (lasted) link.failures = 0;
-  Error why(Code::unreachable, std::string(channel.closed_because().message()));
+  Error why(Code::unreachable, std::string(channel->closed_because().message()));
   failed(peer, link, std::move(why), lasted);
+}
+
+// A channel ends when the last handler has, which may be long after it was closed.
+Task<void> Peers::live(std::shared_ptr<Channel> channel) {
+  co_await channel->run();
+  --links_;
+}
+
+Task<Result<Secured>> Peers::connect(Peer& peer, Purpose purpose) {
+  Link& link = peer.link(purpose);
+  link.unwelcome.clear();
+  auto secured = co_await with_timeout<Secured>(env_, kConnectPatience, dial(peer.target, purpose));
+  if (!secured.ok()) co_return std::move(secured).error();
+  if (std::ranges::find(link.unwelcome, secured->peer.id) != link.unwelcome.end()) {
+    secured->connection->close();
+    co_return Error(Code::permission_denied, "no longer one of us");
+  }
+  co_return std::move(*secured);
 }
 
 Task<Result<Secured>> Peers::dial(Target to, Purpose purpose) {
@@ -181,6 +203,7 @@ void Peers::close(const NodeId& id, const Error& reason) {
   // Those that were called by their address alone too.
   for (auto& [key, peer] : peers_)
     for (Link& link : peer->links) {
+      if (link.busy && !link.channel) link.unwelcome.push_back(id);
       if (!link.channel || link.channel->peer().id != id) continue;
       link.ours = true;
       link.channel->close(reason);
@@ -235,17 +258,24 @@ void Peers::forget_unused(Instant now) {
   std::erase_if(peers_, unused);
 }
 
-// The connection that was idle for the longest time goes, where there is one.
-void Peers::make_place() {
+// The connection that was idle for the longest time goes. False when none is idle: then there is no room for another.
+bool Peers::make_place() {
+  if (links_ + dialling_ >= kLinksMax + kLinksClosingMax) return false;
   Link* oldest = nullptr;
+  std::size_t open = 0;
   for (auto& [key, peer] : peers_)
     for (Link& link : peer->links) {
-      if (!link.channel || !link.channel->open() || !link.channel->idle()) continue;
+      if (!link.channel || !link.channel->open()) continue;
+      ++open;
+      if (!link.channel->idle()) continue;
       if (!oldest || link.channel->last_used() < oldest->channel->last_used()) oldest = &link;
     }
-  if (!oldest) return;
+  // Enough are on their way out.
+  if (open + dialling_ < kLinksMax) return true;
+  if (!oldest) return false;
   oldest->ours = true;
   oldest->channel->close(Error(Code::closed, "making place"));
+  return true;
 }
 
 }  // namespace vortex::net

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/task_group.h"
 #include "net/channel.h"
@@ -46,7 +47,8 @@ class Peers {
   // Ends a connection that seems to carry nothing any more, and lets the next attempt to connect be made at once.
   void renew(const NodeId& id, Purpose purpose, const Error& reason);
 
-  // Told when a connection to a node broke or could not be made, for whatever reason that was not ours.
+  // Told when a connection to a node broke or could not be made, for whatever reason that was not ours. The node can be
+  // called again at once, though handlers that came over the old connection may still run.
   void on_down(std::function<void(const NodeId&, const Error&)> observer) { on_down_ = std::move(observer); }
   // Ends the connections to a node that is no longer one of us.
   void close(const NodeId& id, const Error& reason);
@@ -68,8 +70,9 @@ class Peers {
   // One of the two connections to a peer.
   struct Link {
     explicit Link(Env& env) : changed(env) {}
-    Channel* channel = nullptr;         // in the frame of keep()
+    std::shared_ptr<Channel> channel;   // shared with live(), which may take longer to end
     bool busy = false;                  // keep() is running
+    std::vector<NodeId> unwelcome;      // told by close() while this was dialled
     bool ours = false;                  // we ended it
     std::uint32_t failures = 0;         // in a row
     std::uint64_t failed_attempts = 0;  // to connect
@@ -96,20 +99,23 @@ class Peers {
   Result<Peer*> find_or_add(const Target& to);
   Status begin_connecting(Peer& peer, Purpose purpose);
   Task<void> keep(Peer& peer, Purpose purpose);
+  Task<void> live(std::shared_ptr<Channel> channel);
+  Task<Result<Secured>> connect(Peer& peer, Purpose purpose);
   Task<Result<Secured>> dial(Target to, Purpose purpose);
   void failed(Peer& peer, Link& link, Error error, bool lasted);
   Task<void> tidy();
   void close_idle(Instant now);
   void forget_unused(Instant now);
-  void make_place();
+  bool make_place();
 
   Switchboard& switchboard_;
   Env& env_;
   Handshaker& handshaker_;
   std::function<void(const NodeId&, const Error&)> on_down_;
   std::map<Key, std::unique_ptr<Peer>> peers_;
-  std::size_t links_ = 0;  // with a channel
-  std::size_t users_ = 0;  // over all peers
+  std::size_t links_ = 0;     // channels, those included that are about to end
+  std::size_t dialling_ = 0;  // links that will have one
+  std::size_t users_ = 0;     // over all peers
   Parking users_left_;
   Duration idle_close_ = kIdleClose;
   bool tidying_ = false;
@@ -140,7 +146,8 @@ Task<Result<Reply<Method>>> Peers::call(Target to, typename Method::Request requ
       last_try = true;
       continue;
     }
-    auto result = co_await waiting.wait();
+    if (!waiting.finished()) co_await waiting.parked();
+    Result<Reply<Method>> result = waiting.take();
     bool lost = result.is(Code::unreachable) || (Method::kInfo.idempotent && result.is(Code::closed));
     if (last_try || !lost || env_.now() >= deadline) co_return result;
     last_try = true;

@@ -25,6 +25,8 @@ NetMetrics::NetMetrics(Metrics& m)
       accept_failed(m.counter("vortex_net_accept_failed_total", "failures to accept a connection")),
       handshakes_failed(m.counter("vortex_net_handshakes_failed_total", "connections that did not prove who they are")),
       handshakes_evicted(m.counter("vortex_net_handshakes_evicted_total", "unproven connections closed to make room")),
+      handshakes_delayed(
+          m.counter("vortex_net_handshakes_delayed_total", "unproven connections that had to wait for their turn")),
       connects(m.counter("vortex_net_connects_total", "connections made to peers")),
       connects_failed(m.counter("vortex_net_connects_failed_total", "failures to connect to a peer")),
       channels(m.gauge("vortex_net_channels", "connections in use")) {}

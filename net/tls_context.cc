@@ -73,6 +73,21 @@ int verify_peer(X509_STORE_CTX* store, void*) {
   X509_STORE_CTX_set_error(store, X509_V_OK);
   return 1;
 }
+
+// OpenSSL tells the secrets of a connection in lines of text: name, the client's random, secret. Records are ours, so
+// we need those of the application's traffic; the others are let go.
+void keep_secret(const SSL* ssl, const char* line) {
+  std::string_view text(line);
+  auto& peer = *static_cast<TlsPeer*>(SSL_get_app_data(ssl));
+  for (auto [name, secret] : {std::pair("CLIENT_TRAFFIC_SECRET_0 ", &peer.client_secret),
+                              std::pair("SERVER_TRAFFIC_SECRET_0 ", &peer.server_secret)}) {
+    if (!text.starts_with(name)) continue;
+    std::string_view hex = text.substr(text.rfind(' ') + 1);
+    CHECK(hex.size() / 2 <= secret->bytes.size());
+    secret->size = hex.size() / 2;
+    CHECK(from_hex(hex, MutableBytes(secret->bytes).first(secret->size)));
+  }
+}
 }  // namespace
 
 void TlsContext::Free::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
@@ -95,6 +110,7 @@ TlsContext::TlsContext() : context_(SSL_CTX_new(TLS_method())) {
   // A server asks for a certificate and lets anonymous clients through: what a role needs is decided by Hello.
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(context, verify_peer, nullptr);
+  SSL_CTX_set_keylog_callback(context, keep_secret);
 }
 
 TlsContext::TlsContext(const Identity& identity) : TlsContext() {

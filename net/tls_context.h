@@ -6,6 +6,7 @@
 #include <string>
 
 #include "net/identity.h"
+#include "net/tls_records.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -33,12 +34,13 @@ class TlsContext {
   std::unique_ptr<ssl_ctx_st, Free> context_;
 };
 
-// What the certificate of the other end must prove, and afterwards what it did prove. Reached through the SSL
-// object's application data while the handshake runs.
+// What the certificate of the other end must prove, and afterwards what it did prove and what was agreed. Reached
+// through the SSL object's application data while the handshake runs.
 struct TlsPeer {
-  std::optional<NodeId> expected;  // set by the connecting side when it knows whom it calls
-  std::optional<NodeId> id;        // nothing when the other side is anonymous
-  std::string refusal;             // why the certificate was not accepted
+  std::optional<NodeId> expected;          // set by the connecting side when it knows whom it calls
+  std::optional<NodeId> id;                // nothing when the other side is anonymous
+  std::string refusal;                     // why the certificate was not accepted
+  TlsSecret client_secret, server_secret;  // of what each side sends after the handshake
 };
 
 }  // namespace vortex::net

@@ -4,19 +4,22 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 
 namespace vortex::net {
 
 namespace {
-constexpr std::size_t kRecordMax = SSL3_RT_MAX_PLAIN_LENGTH;
-// Header, content type, tag; and a key update that may go before it.
-constexpr std::size_t kRecordOverhead = 128;
 // A whole handshake with our small certificates takes less than 2 KiB in each direction.
 constexpr std::size_t kHandshakeBytesMax = 16 * kKiB;
 constexpr const char* kBindingLabel = "EXPORTER-vortex-channel-binding";
+// A record is gathered from so many pieces at most.
+constexpr std::size_t kGathered = 64;
+// Key updates of the other side without any data in between.
+constexpr int kUpdatesMax = 32;
 
 std::string reason_text() {
   unsigned long code = ERR_peek_last_error();
@@ -31,13 +34,13 @@ void TlsStream::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 TlsStream::TlsStream(const TlsContext& context, std::unique_ptr<Connection> inner, TlsSide side,
                      std::optional<NodeId> expected, ByteView already_read)
-    : inner_(std::move(inner)), ssl_(SSL_new(context.handle())) {
+    : inner_(std::move(inner)), side_(side), ssl_(SSL_new(context.handle())) {
   CHECK(ssl_ != nullptr);
   peer_.expected = expected;
   SSL_set_app_data(ssl_.get(), &peer_);
   BIO* bio = wire_.make_bio();
   SSL_set_bio(ssl_.get(), bio, bio);
-  SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
   side == TlsSide::client ? SSL_set_connect_state(ssl_.get()) : SSL_set_accept_state(ssl_.get());
   if (already_read.empty()) return;
   MutableBytes space = wire_.receive_space();
@@ -55,7 +58,7 @@ const Error& TlsStream::fail(Error error) {
 
 Task<Status> TlsStream::handshake() {
   CHECK(!established_);
-  std::size_t read = wire_.receive_left();
+  std::size_t read = wire_.incoming.size();
   while (true) {
     ERR_clear_error();
     int outcome = SSL_do_handshake(ssl_.get());
@@ -69,9 +72,10 @@ Task<Status> TlsStream::handshake() {
     if (read >= kHandshakeBytesMax) co_return fail(Error(Code::too_large, "TLS: endless handshake"));
     Status fetched = co_await fetch();
     if (!fetched.ok()) co_return fail(std::move(fetched).error());
-    read += wire_.receive_left();
+    read += wire_.incoming.size();
   }
-  established_ = true;
+  if (SSL_has_pending(ssl_.get()) == 1) co_return fail(Error(Code::bad_message, "TLS: more than a handshake"));
+  establish();
   co_return Status();
 }
 
@@ -81,13 +85,17 @@ Error TlsStream::handshake_error() const {
   return Error(Code::bad_message, "TLS handshake: " + reason_text());
 }
 
-Id TlsStream::channel_binding() const {
-  CHECK(established_);
-  Id binding;
-  int done = SSL_export_keying_material(ssl_.get(), binding.bytes.data(), Id::kSize, kBindingLabel,
+// From here on the records are ours.
+void TlsStream::establish() {
+  int done = SSL_export_keying_material(ssl_.get(), binding_.bytes.data(), Id::kSize, kBindingLabel,
                                         std::char_traits<char>::length(kBindingLabel), nullptr, 0, 0);
   CHECK(done == 1);
-  return binding;
+  bool client = side_ == TlsSide::client;
+  sealing_.emplace(TlsKey::Use::seal, client ? peer_.client_secret : peer_.server_secret);
+  opening_.emplace(TlsKey::Use::open, client ? peer_.server_secret : peer_.client_secret);
+  peer_.client_secret = peer_.server_secret = TlsSecret();
+  ssl_.reset();
+  established_ = true;
 }
 
 // More encrypted bytes from the connection.
@@ -99,102 +107,162 @@ Task<Status> TlsStream::fetch() {
   co_return Status();
 }
 
-// What can be decrypted now, as many records as there are and fit; 0 when more bytes are needed.
+// What came before a failure or the end is good and is handed out first; the next call tells of it.
 std::size_t TlsStream::decrypt(MutableBytes into) {
   std::size_t total = 0;
-  while (total < into.size()) {
-    ERR_clear_error();
-    std::size_t size = 0;
-    int outcome = SSL_read_ex(ssl_.get(), into.data() + total, into.size() - total, &size);
-    if (outcome == 1) {
-      total += size;
-      continue;
+  while (total < into.size() && !failure_ && !read_end_) {
+    auto size = tls_record_size(wire_.incoming.bytes());
+    if (!size.ok()) {
+      fail(std::move(size).error());
+      break;
     }
-    int kind = SSL_get_error(ssl_.get(), outcome);
-    if (kind == SSL_ERROR_WANT_READ) break;
-    // What came before is good and is handed out first; the next call tells of the end.
-    if (kind == SSL_ERROR_ZERO_RETURN) {
-      read_end_ = Error(Code::end_of_stream);
-    } else {
-      fail(Error(Code::bad_message, "TLS: " + reason_text()));
+    if (*size == 0 || wire_.incoming.size() < *size) break;
+    auto opened = open_record(wire_.incoming.bytes().first(*size), into.subspan(total));
+    wire_.incoming.used(*size);
+    if (!opened.ok()) {
+      fail(std::move(opened).error());
+      break;
     }
-    break;
+    total += *opened;
   }
   return total;
 }
 
-Task<Result<std::size_t>> TlsStream::read_some(MutableBytes into) {
-  CHECK(established_ && !into.empty());
-  while (true) {
-    if (failure_) co_return *failure_;
-    if (read_end_) co_return *read_end_;
-    std::size_t size = decrypt(into);
-    if (size > 0) co_return size;
-    if (!failure_ && !read_end_) CO_RETURN_IF_ERROR(co_await fetch());
+// How many bytes of data it has put into `into`; what does not fit is kept.
+Result<std::size_t> TlsStream::open_record(ByteView record, MutableBytes into) {
+  std::size_t needed = record.size() - kTlsHeader - kTlsTag;
+  bool fits = needed <= into.size();
+  if (!fits) plain_.resize(needed);
+  std::uint8_t* at = fits ? into.data() : plain_.data();
+  ASSIGN_OR_RETURN(TlsKey::Opened opened, opening_->open(record, at));
+  if (opened.content != TlsContent::data) {
+    Status taken = take_notice(opened.content, ByteView(at, opened.size));
+    plain_.clear();
+    RETURN_IF_ERROR(std::move(taken));
+    return std::size_t(0);
   }
+  if (opened.size > 0) updates_ = 0;
+  if (fits) return opened.size;
+  plain_.resize(opened.size);
+  plain_at_ = std::min(into.size(), plain_.size());
+  std::memcpy(into.data(), plain_.data(), plain_at_);
+  return plain_at_;
 }
 
-// How many plain bytes surely fit the outgoing buffer now, in whole records.
-std::size_t TlsStream::room() const { return wire_.outgoing_room() / (kRecordMax + kRecordOverhead) * kRecordMax; }
-
-Status TlsStream::encrypt(ByteView bytes) {
-  if (failure_) return *failure_;
-  ERR_clear_error();
-  if (records_ >= records_per_key_) {
-    CHECK(SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
-    records_ = 0;
-  }
-  std::size_t size = 0;
-  int outcome = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &size);
-  // There was room, so this can only fail when the other side has broken the protocol meanwhile.
-  if (outcome != 1) return fail(Error(Code::bad_message, "TLS: cannot encrypt: " + reason_text()));
-  CHECK(size == bytes.size());
-  records_ += (size + kRecordMax - 1) / kRecordMax;
+Status TlsStream::take_notice(TlsContent content, ByteView bytes) {
+  ASSIGN_OR_RETURN(TlsNotice notice, parse_tls_notice(content, bytes));
+  if (notice.end) read_end_ = Error(Code::end_of_stream);
+  if (!notice.key_update) return Status();
+  if (++updates_ > kUpdatesMax) return Error(Code::bad_message, "TLS: too many key updates");
+  opening_->renew();
+  key_update_owed_ |= notice.update_requested;
   return Status();
 }
 
-Task<Status> TlsStream::encrypt_all(ByteView bytes) {
-  while (!bytes.empty()) {
-    std::size_t size = std::min(bytes.size(), room());
-    if (size == 0) {
-      CO_RETURN_IF_ERROR(co_await flush());
-      continue;
+Task<Result<std::size_t>> TlsStream::read_some(MutableBytes into) {
+  CHECK(established_ && !into.empty());
+  if (plain_at_ < plain_.size()) {
+    std::size_t size = std::min(into.size(), plain_.size() - plain_at_);
+    std::memcpy(into.data(), plain_.data() + plain_at_, size);
+    plain_at_ += size;
+    if (plain_at_ == plain_.size()) {
+      plain_ = ByteVector();
+      plain_at_ = 0;
     }
-    CO_RETURN_IF_ERROR(encrypt(bytes.first(size)));
-    bytes = bytes.subspan(size);
+    co_return size;
   }
-  co_return Status();
+  while (true) {
+    std::size_t size = decrypt(into);
+    if (size > 0) co_return size;
+    if (failure_) co_return *failure_;
+    if (read_end_) co_return *read_end_;
+    CO_RETURN_IF_ERROR(co_await fetch());
+  }
 }
 
-Task<Status> TlsStream::encrypt_staged() {
-  Status status = co_await encrypt_all(staged_);
-  staged_.clear();
-  co_return status;
-}
-
-// Small neighbours share a record; what fills records of its own, or comes last, is not copied.
-Task<Status> TlsStream::encrypt_pieces(std::span<const ByteView> pieces) {
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    ByteView piece = pieces[i];
-    bool alone = staged_.empty() && i + 1 == pieces.size();
-    if (alone || piece.size() >= kRecordMax) {
-      CO_RETURN_IF_ERROR(co_await encrypt_staged());
-      CO_RETURN_IF_ERROR(co_await encrypt_all(piece));
-      continue;
+class TlsStream::Source {
+ public:
+  explicit Source(std::span<const ByteView> pieces) : pieces_(pieces) {
+    for (ByteView piece : pieces) left_ += piece.size();
+  }
+  std::size_t left() const { return left_; }
+  void skip(std::size_t size) {
+    left_ -= size;
+    while (size > 0) {
+      std::size_t part = std::min(size, pieces_[0].size() - offset_);
+      offset_ += part;
+      size -= part;
+      next_piece();
     }
-    if (staged_.size() + piece.size() > kRecordMax) CO_RETURN_IF_ERROR(co_await encrypt_staged());
-    staged_.insert(staged_.end(), piece.begin(), piece.end());
   }
-  co_return co_await encrypt_staged();
+  // What goes into the next record.
+  std::span<const ByteView> gather() {
+    std::size_t count = 0, size = 0;
+    while (left_ > 0 && count < kGathered && size < kTlsPlainMax) {
+      ByteView piece = pieces_[0].subspan(offset_);
+      piece = piece.first(std::min(piece.size(), kTlsPlainMax - size));
+      if (!piece.empty()) gathered_[count++] = piece;
+      offset_ += piece.size();
+      size += piece.size();
+      left_ -= piece.size();
+      next_piece();
+    }
+    return std::span<const ByteView>(gathered_).first(count);
+  }
+
+ private:
+  void next_piece() {
+    if (pieces_.empty() || offset_ < pieces_[0].size()) return;
+    pieces_ = pieces_.subspan(1);
+    offset_ = 0;
+  }
+  std::span<const ByteView> pieces_;
+  std::size_t offset_ = 0;  // into the first
+  std::size_t left_ = 0;
+  std::array<ByteView, kGathered> gathered_;
+};
+
+void TlsStream::seal(TlsContent content, std::span<const ByteView> pieces) {
+  std::size_t size = 0;
+  for (ByteView piece : pieces) size += piece.size();
+  wire_.outgoing.make_room(size + kTlsOverhead);
+  wire_.outgoing.filled(sealing_->seal(content, pieces, wire_.outgoing.space().data()));
 }
 
-// Sends what is encrypted. OpenSSL may put an answer of its own into the outgoing buffer meanwhile.
+// Tells the other side, and goes on under a new key. It need not do the same.
+void TlsStream::renew_key() {
+  ByteView piece(kTlsKeyUpdate);
+  seal(TlsContent::handshake, std::span<const ByteView>(&piece, 1));
+  sealing_->renew();
+  key_update_owed_ = false;
+}
+
+// As many records as there is room for.
+void TlsStream::encrypt(Source& source) {
+  constexpr std::size_t kNeeded = kTlsOverhead + kTlsKeyUpdate.size() + kTlsOverhead;
+  if (wire_.outgoing.size() == 0) wire_.prepare_send(source.left());
+  while (source.left() > 0) {
+    if (wire_.outgoing.room() < std::min(source.left(), kTlsPlainMax) + kNeeded) return;
+    if (sealing_->records() >= records_per_key_ || key_update_owed_) renew_key();
+    seal(TlsContent::data, source.gather());
+  }
+}
+
 Task<Status> TlsStream::flush() {
-  if (wire_.outgoing() == 0) co_return Status();
-  ByteView piece = wire_.begin_send();
+  if (wire_.outgoing.size() == 0) co_return Status();
+  ByteView piece = wire_.outgoing.bytes();
   Status status = co_await inner_->write(std::span<const ByteView>(&piece, 1));
-  wire_.end_send();
+  wire_.outgoing.used(piece.size());
   co_return status;
+}
+
+Task<Status> TlsStream::write_all(Source source) {
+  if (std::exchange(last_byte_sealed_, false)) source.skip(1);
+  do {
+    encrypt(source);
+    CO_RETURN_IF_ERROR(co_await flush());
+  } while (source.left() > 0);
+  co_return Status();
 }
 
 Task<Status> TlsStream::write(std::span<const ByteView> pieces) {
@@ -202,23 +270,34 @@ Task<Status> TlsStream::write(std::span<const ByteView> pieces) {
   // Records that were encrypted and not sent would leave a gap that the other side must take for an attack.
   if (write_broken_) co_return Error(Code::closed, "broken by a write that failed");
   if (finished_) co_return Error(Code::closed, "written to after finish()");
-  std::size_t total = 0;
-  for (ByteView piece : pieces) total += piece.size();
-  wire_.expect_outgoing(total);
   writing_ = true;
-  Status status = co_await encrypt_pieces(pieces);
-  if (status.ok()) status = co_await flush();
+  Status status = co_await write_all(Source(pieces));
   writing_ = false;
   write_broken_ = !status.ok();
   co_return status;
 }
 
+std::size_t TlsStream::write_now(std::span<const ByteView> pieces) {
+  Source source(pieces);
+  std::size_t size = source.left();
+  // More than a record is no matter of microseconds.
+  if (!can_write() || size == 0 || size > kTlsPlainMax || pieces.size() > kGathered || wire_.outgoing.size() > 0)
+    return 0;
+  encrypt(source);
+  CHECK(source.left() == 0);
+  ByteView piece = wire_.outgoing.bytes();
+  wire_.outgoing.used(inner_->write_now(std::span<const ByteView>(&piece, 1)));
+  if (wire_.outgoing.size() == 0) return size;
+  last_byte_sealed_ = true;
+  return size - 1;
+}
+
 Task<Status> TlsStream::finish() {
-  CHECK(!writing_);
-  if (!established_ || failure_ || write_broken_ || finished_) co_return Status();
+  if (!can_write()) co_return Status();
   finished_ = true;
-  ERR_clear_error();
-  SSL_shutdown(ssl_.get());
+  ByteView piece(kTlsCloseNotify);
+  if (wire_.outgoing.size() == 0) wire_.prepare_send(piece.size());
+  seal(TlsContent::alert, std::span<const ByteView>(&piece, 1));
   co_return co_await flush();
 }
 

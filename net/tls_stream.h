@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "base/check.h"
 #include "base/network.h"
 #include "net/tls_context.h"
 #include "net/tls_wire.h"
@@ -31,11 +32,18 @@ class TlsStream final : public Connection {
   // Proven by the handshake; nothing for an anonymous client.
   const std::optional<NodeId>& peer_id() const { return peer_.id; }
   // The same 256 bits at both ends of this connection and of no other (RFC 9266's idea, under a label of ours).
-  Id channel_binding() const;
+  Id channel_binding() const {
+    CHECK(established_);
+    return binding_;
+  }
 
   // `end_of_stream` only when the other side has said that it is done; `closed` when the stream was cut.
   Task<Result<std::size_t>> read_some(MutableBytes into) override;
   Task<Status> write(std::span<const ByteView> pieces) override;
+  bool writes_now() const override { return inner_->writes_now(); }
+  // All or nothing, and only what fits one record; but when the connection takes a part of the record only, the last
+  // byte counts as not written, so that write() comes and sends the rest.
+  std::size_t write_now(std::span<const ByteView> pieces) override;
   // Tells the other side that nothing more will come. A writer's last call.
   Task<Status> finish();
   // Without a word: the other side sees a cut stream unless finish() came first.
@@ -51,31 +59,43 @@ class TlsStream final : public Connection {
   struct Free {
     void operator()(ssl_st* ssl) const;
   };
-  std::size_t decrypt(MutableBytes into);
+  // What is left of the pieces to be written.
+  class Source;
+
+  void establish();
   Task<Status> fetch();
-  Status encrypt(ByteView bytes);
-  Task<Status> encrypt_all(ByteView bytes);
-  Task<Status> encrypt_staged();
-  Task<Status> encrypt_pieces(std::span<const ByteView> pieces);
+  std::size_t decrypt(MutableBytes into);
+  Result<std::size_t> open_record(ByteView record, MutableBytes into);
+  Status take_notice(TlsContent content, ByteView bytes);
+  void seal(TlsContent content, std::span<const ByteView> pieces);
+  void renew_key();
+  void encrypt(Source& source);
+  Task<Status> write_all(Source source);
   Task<Status> flush();
-  std::size_t room() const;
+  bool can_write() const { return established_ && !writing_ && !write_broken_ && !finished_; }
   // Returns the error it notes.
   const Error& fail(Error error);
   Error handshake_error() const;
 
   std::unique_ptr<Connection> inner_;
+  const TlsSide side_;
   TlsWire wire_;
   TlsPeer peer_;
-  std::unique_ptr<ssl_st, Free> ssl_;
-  ByteVector staged_;              // plain bytes of small pieces on their way into one record
-  std::optional<Error> failure_;   // once set the SSL object is not touched again
+  std::unique_ptr<ssl_st, Free> ssl_;  // for the handshake alone
+  std::optional<TlsKey> sealing_, opening_;
+  Id binding_;
+  ByteVector plain_;               // a record that was decrypted and did not fit
+  std::size_t plain_at_ = 0;       // how much of it was read
+  std::optional<Error> failure_;   // for good
   std::optional<Error> read_end_;  // the other side is done
-  std::uint64_t records_ = 0;      // written under the present key
+  int updates_ = 0;                // of the other side's key, since the last data
   std::uint64_t records_per_key_ = kRecordsPerKey;
   bool established_ = false;
+  bool key_update_owed_ = false;  // the other side wants us to renew our key too
   bool writing_ = false;
   bool write_broken_ = false;
   bool finished_ = false;
+  bool last_byte_sealed_ = false;  // by write_now(), which could not send it: write() comes with this byte first
 };
 
 }  // namespace vortex::net

@@ -1,9 +1,9 @@
-// The bytes between OpenSSL, which never waits, and a connection, which does: what came and was not yet decrypted, and
-// what was encrypted and not yet sent.
+// The encrypted bytes between TLS, which never waits, and a connection, which does: what came and was not yet
+// decrypted, and what was encrypted and not yet sent.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -12,46 +12,57 @@ struct bio_st;
 
 namespace vortex::net {
 
-class TlsWire {
+// Bytes that are filled at the end and used up at the front. Its memory grows and shrinks with what is moved at once.
+class WireBuffer {
  public:
   // Many records go in one system call.
   static constexpr std::size_t kBulk = 256 * kKiB;
-  static constexpr std::size_t kIdle = 16 * kKiB;
+  static constexpr std::size_t kIdle = 4 * kKiB;
 
+  ByteView bytes() const { return {memory_.get() + begin_, end_ - begin_}; }
+  std::size_t size() const { return end_ - begin_; }
+  std::size_t room() const { return capacity_ - end_; }
+  MutableBytes space() { return {memory_.get() + end_, room()}; }
+  void filled(std::size_t size) { end_ += size; }
+  void used(std::size_t size);
+
+  // Room for at least so much. What is in it moves to the front.
+  void make_room(std::size_t size);
+  // Nothing may be in it: it becomes so large and no larger.
+  void resize(std::size_t capacity);
+  std::size_t capacity() const { return capacity_; }
+
+ private:
+  std::unique_ptr<std::uint8_t[]> memory_;
+  std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
+};
+
+class TlsWire {
+ public:
   TlsWire() = default;
   TlsWire(const TlsWire&) = delete;
   TlsWire& operator=(const TlsWire&) = delete;
 
-  // A BIO that reads from `received` and writes to `outgoing`. The wire must outlive it.
+  // A BIO for the handshake, which reads from `incoming` and writes to `outgoing`. The wire must outlive it.
   bio_st* make_bio();
 
-  // Room for the next read of the connection; only when everything that came has been taken. It grows while reads
-  // fill it and shrinks when they have been small for a while.
+  WireBuffer incoming, outgoing;
+
+  // Where the next read of the connection goes: room for a whole record behind what is there, and more while reads fill
+  // it. received() says how much came.
   MutableBytes receive_space();
   void received(std::size_t size);
-  std::size_t receive_left() const { return received_.size() - received_at_; }
-
-  // Room for a write of so many plain bytes is taken at once instead of by and by.
-  void expect_outgoing(std::size_t size);
-  std::size_t outgoing() const { return outgoing_.size(); }
-  // Until kBulk is reached.
-  std::size_t outgoing_room() const { return kBulk - std::min(outgoing_.size(), kBulk); }
-  // What is to be sent stays where it is until end_send(); what OpenSSL writes in between comes after it.
-  ByteView begin_send();
-  void end_send();
+  // Before so many plain bytes are encrypted, with nothing outgoing: room for as many of their records as are sent at
+  // once.
+  void prepare_send(std::size_t plain);
 
  private:
   static int read(bio_st* bio, char* into, int size);
   static int write(bio_st* bio, const char* from, int size);
   static long control(bio_st* bio, int command, long number, void* pointer);
 
-  ByteVector space_;             // where reads of the connection go
-  ByteView received_;            // the part of space_ that was filled by the last read
-  std::size_t received_at_ = 0;  // how much of it OpenSSL has taken
-  int small_reads_ = 0;
-  ByteVector sending_;
-  int small_writes_ = 0;
-  ByteVector outgoing_;  // never over kBulk and what a few alerts and key updates take
+  std::size_t receive_size_ = WireBuffer::kIdle;
+  int small_reads_ = 0, small_writes_ = 0;
 };
 
 }  // namespace vortex::net

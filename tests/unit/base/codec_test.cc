@@ -108,6 +108,21 @@ TEST_CASE("a count that cannot be true allocates nothing") {
   EXPECT(decode<std::vector<std::vector<Inner>>>(bytes).is(Code::bad_message));
 }
 
+TEST_CASE("a byte that says absent does not become a large object a million times") {
+  using Large = std::array<std::uint8_t, 200>;
+  using List = std::vector<std::optional<Large>>;
+  ByteVector bytes = encode(List(1'000'000));
+  auto list = decode<List>(bytes);
+  EXPECT(list.is(Code::bad_message));
+  // What a message can honestly hold is let through.
+  List few(4'000);
+  few.back().emplace();
+  auto honest = decode<List>(encode(few));
+  REQUIRE(honest.ok());
+  EXPECT_EQ(honest->size(), few.size());
+  EXPECT(honest->back().has_value());
+}
+
 TEST_CASE("a failed decoder gives only zeros") {
   ByteVector bytes = {1, 2};
   Decoder decoder(bytes);

@@ -320,6 +320,87 @@ TEST_CASE("a silent peer is pinged and then given up; one that answers is kept")
   EXPECT(couple.server.ended());
 }
 
+TEST_CASE("a peer that answered while we slept is kept, one that did not is given up") {
+  for (bool answers : {true, false}) {
+    PipeWorld world;
+    Dispatcher dispatcher;
+    Couple couple(world, dispatcher);
+    auto lane = couple.pipe.to_client;
+    lane->capacity = 0;
+    world.advance(kPingAfter);
+    REQUIRE(couple.client->open());
+    if (answers) lane->capacity = 1000;
+    // The answer is on its way; before it is read the time is over.
+    lane->changed.notify_all();
+    world.oversleep(2 * kPingPatience);
+    EXPECT(couple.client->open());
+    world.advance(2 * kSecondLook);
+    EXPECT_EQ(couple.client->open(), answers);
+  }
+}
+
+TEST_CASE("a write that was finished while we slept is not taken for a peer that does not read") {
+  for (bool reads : {true, false}) {
+    PipeWorld world;
+    Dispatcher dispatcher;
+    serve_basics(dispatcher);
+    Couple couple(world, dispatcher);
+    auto lane = couple.pipe.to_server;
+    lane->capacity = 0;
+    Kept<Echo> call;
+    REQUIRE(couple.client->start(call, echo_request("x"), std::chrono::minutes(10), pattern(1000)).ok());
+    world.settle();
+    if (reads) lane->capacity = 10'000;
+    lane->changed.notify_all();
+    world.oversleep(kWritePatience + kSecondLook);
+    world.advance(kSecondLook);
+    EXPECT_EQ(couple.client->open(), reads);
+  }
+}
+
+TEST_CASE("no caller can make a request live longer than an hour") {
+  PipeWorld world;
+  std::optional<Instant> deadline;
+  Dispatcher dispatcher;
+  dispatcher.on<Echo>([&deadline](Context& context, EchoRequest&) -> Result<EchoResponse> {
+    deadline = context.deadline;
+    return EchoResponse();
+  });
+  Switchboard board(world, dispatcher);
+  Pipe pipe(world.loop());
+  RunningChannel server(world, board, std::move(pipe.server), Role::client);
+  Outbox outbox;
+  FrameHeader header;
+  header.kind = static_cast<std::uint8_t>(Kind::request);
+  header.method = Echo::kInfo.number;
+  header.request_id = 1;
+  header.deadline_ms = ~std::uint32_t(0);
+  REQUIRE(outbox.add(Priority::normal, header, echo_request("x"), 100, Buffer()).ok());
+  Outbox::Batch batch;
+  outbox.take(batch);
+  REQUIRE(world.run(pipe.client->write(batch.pieces())).ok());
+  REQUIRE(deadline);
+  EXPECT_EQ(*deadline - world.now(), kCallTimeoutMax);
+}
+
+TEST_CASE("frames carry the version that was negotiated, and no other is taken") {
+  constexpr std::uint8_t kLater = kVersion + 1;
+  for (std::uint8_t at_server : {kLater, kVersion}) {
+    PipeWorld world;
+    Dispatcher dispatcher;
+    serve_basics(dispatcher);
+    Switchboard board(world, dispatcher);
+    Pipe pipe(world.loop());
+    RunningChannel client(world, board, std::move(pipe.client), Role::member, kLater);
+    RunningChannel server(world, board, std::move(pipe.server), Role::client, at_server);
+    auto reply = world.run(client->call<Echo>(echo_request("x")));
+    EXPECT_EQ(reply.ok(), at_server == kLater);
+    if (at_server == kLater) continue;
+    REQUIRE(!server->open());
+    EXPECT(server->closed_because().is(Code::unsupported_version));
+  }
+}
+
 TEST_CASE("what is too large is refused before it is sent") {
   PipeWorld world;
   Dispatcher dispatcher;

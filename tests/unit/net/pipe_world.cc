@@ -26,6 +26,14 @@ void HandClock::advance(Duration by, const std::function<void()>& settle) {
   now_ = end;
 }
 
+void HandClock::oversleep(Duration by) {
+  now_ += by;
+  while (!timers_.empty() && timers_.begin()->first.first <= now_) {
+    auto due = timers_.extract(timers_.begin());
+    due.mapped()();
+  }
+}
+
 PipeWorld::~PipeWorld() {
   tasks.cancel();
   for (int i = 0; i < 100 && tasks.size() > 0; ++i) {
@@ -40,10 +48,11 @@ void PipeWorld::settle() {
 }
 
 RunningChannel::RunningChannel(PipeWorld& world, Switchboard& board, std::unique_ptr<Connection> connection,
-                               Role peer_role)
+                               Role peer_role, std::uint16_t version)
     : world_(world) {
   PeerInfo info;
   info.role = peer_role;
+  info.version = version;
   info.address = connection->peer();
   channel_ = std::make_unique<Channel>(board, Secured(std::move(connection), std::move(info)));
   world.tasks.spawn(live(*channel_, ended_));

@@ -24,6 +24,8 @@ class HandClock final : public Clock {
   void cancel(TimerId timer) override;
   // Runs what is due by then, in order, letting the loop run dry in between.
   void advance(Duration by, const std::function<void()>& settle);
+  // Time passes while nothing runs; then what is due runs late, before anything that came meanwhile.
+  void oversleep(Duration by);
   std::size_t timers() const { return timers_.size(); }
   std::size_t timers_set = 0;
 
@@ -40,7 +42,11 @@ class PipeWorld final : public Env, private LogSink {
 
   Loop& loop() override { return loop_; }
   HandClock& clock() override { return clock_; }
-  Network& network() override { std::abort(); }
+  Network& network() override {
+    CHECK(network_);
+    return *network_;
+  }
+  void use(Network& network) { network_ = &network; }
   Disk& disk() override { std::abort(); }
   Random& random() override { std::abort(); }
   Pool& pool() override { std::abort(); }
@@ -52,6 +58,10 @@ class PipeWorld final : public Env, private LogSink {
   void settle();
   void advance(Duration by) {
     clock_.advance(by, [this] { settle(); });
+  }
+  void oversleep(Duration by) {
+    clock_.oversleep(by);
+    settle();
   }
   // Runs a coroutine to its end without time passing.
   template <class T>
@@ -76,6 +86,7 @@ class PipeWorld final : public Env, private LogSink {
   HandClock clock_;
   Log log_;
   Metrics metrics_;
+  Network* network_ = nullptr;
 
  public:
   TaskGroup tasks;
@@ -84,7 +95,8 @@ class PipeWorld final : public Env, private LogSink {
 // A channel that runs until it ends or its world does.
 class RunningChannel {
  public:
-  RunningChannel(PipeWorld& world, Switchboard& board, std::unique_ptr<Connection> connection, Role peer_role);
+  RunningChannel(PipeWorld& world, Switchboard& board, std::unique_ptr<Connection> connection, Role peer_role,
+                 std::uint16_t version = 0);
   ~RunningChannel();
   Channel& operator*() { return *channel_; }
   Channel* operator->() { return channel_.get(); }

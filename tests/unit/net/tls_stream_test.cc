@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <array>
 #include <numeric>
 
 #include "base/task_group.h"
@@ -95,6 +96,35 @@ struct World {
   }
 };
 
+// A connection that takes `takes` bytes at once, and the rest by write().
+class EagerEnd final : public Connection {
+ public:
+  EagerEnd(std::unique_ptr<Connection> inner, std::shared_ptr<test::PipeLane> out, const std::size_t& takes)
+      : inner_(std::move(inner)), out_(std::move(out)), takes_(takes) {}
+  Task<Result<std::size_t>> read_some(MutableBytes into) override { return inner_->read_some(into); }
+  Task<Status> write(std::span<const ByteView> pieces) override { return inner_->write(pieces); }
+  bool writes_now() const override { return true; }
+  std::size_t write_now(std::span<const ByteView> pieces) override {
+    std::size_t written = 0;
+    for (ByteView piece : pieces)
+      for (std::uint8_t byte : piece) {
+        if (written == takes_) break;
+        out_->bytes.push_back(byte);
+        ++written;
+      }
+    out_->changed.notify_all();
+    return written;
+  }
+  void close() override { inner_->close(); }
+  Address peer() const override { return inner_->peer(); }
+  Address local() const override { return inner_->local(); }
+
+ private:
+  std::unique_ptr<Connection> inner_;
+  std::shared_ptr<test::PipeLane> out_;
+  const std::size_t& takes_;
+};
+
 struct Transfer {
   std::optional<Status> sent, received;
   ByteVector bytes;
@@ -155,6 +185,43 @@ TEST_CASE("what was written in pieces of any size arrives whole and in order, ho
     EXPECT(there.received->ok());
     EXPECT(equal(there.bytes, bytes));
   }
+}
+
+TEST_CASE("what is written at once arrives once and whole, however much of it the connection takes") {
+  World world;
+  std::size_t takes = 0;
+  world.pipe.client = std::make_unique<EagerEnd>(std::move(world.pipe.client), world.pipe.to_server, takes);
+  world.open();
+  world.client->renew_keys_after(5);
+  REQUIRE(world.client->writes_now());
+  ByteVector all;
+  Transfer there;
+  FixedRandom dice(1);
+  for (std::size_t round = 0; round < 200; ++round) {
+    ByteVector bytes = pattern(1 + dice.below(round % 50 == 49 ? 16'384 : 300), round);
+    all.insert(all.end(), bytes.begin(), bytes.end());
+    std::array<ByteView, 3> pieces = {ByteView(bytes).first(bytes.size() / 2), ByteView(),
+                                      ByteView(bytes).subspan(bytes.size() / 2)};
+    takes = dice.below(2) == 0 ? 100'000 : dice.below(bytes.size() + 30);
+    std::size_t written = world.client->write_now(pieces);
+    REQUIRE(written <= bytes.size());
+    if (written == bytes.size()) continue;
+    // Nothing more is taken until write() has brought the rest.
+    EXPECT_EQ(world.client->write_now(pieces), 0);
+    std::optional<Status> sent;
+    ByteVector rest(bytes.begin() + static_cast<std::ptrdiff_t>(written), bytes.end());
+    world.group.spawn(World::send(*world.client, rest, 100, sent));
+    world.run();
+    REQUIRE(sent);
+    REQUIRE(sent->ok());
+  }
+  world.group.spawn(World::receive(*world.server, all.size(), there.bytes, there.received));
+  world.run();
+  EXPECT(equal(there.bytes, all));
+  // More than a record is not for this.
+  ByteVector large(16'385);
+  ByteView piece(large);
+  EXPECT_EQ(world.client->write_now(std::span<const ByteView>(&piece, 1)), 0);
 }
 
 TEST_CASE("both directions flow at once, with keys renewed again and again") {
