@@ -32,7 +32,13 @@ namespace vortex::net {
   X(98,  InviteReplica,      InviteReplicaRequest,      InviteReplicaResponse,      64 * kKiB, 0,        0,        frame, true, member, normal) \
   X(99,  DismissReplica,     DismissReplicaRequest,     DismissReplicaResponse,     64 * kKiB, 0,        0,        frame, true, member, normal) \
   X(100, OfferSnapshot,      OfferSnapshotRequest,      OfferSnapshotResponse,      64 * kKiB, 0,        0,        frame, true, member, normal) \
-  X(101, FetchSnapshotPiece, FetchSnapshotPieceRequest, FetchSnapshotPieceResponse, 1 * kKiB,  0,        2 * kMiB, frame, true, member, bulk)
+  X(101, FetchSnapshotPiece, FetchSnapshotPieceRequest, FetchSnapshotPieceResponse, 1 * kKiB,  0,        2 * kMiB, frame, true, member, bulk) \
+  X(112, GetRecord,      GetRecordRequest,      GetRecordResponse,      512 * kKiB,    0, 0, frame, true,  member, normal) \
+  X(113, ScanRecords,    ScanRecordsRequest,    ScanRecordsResponse,    kFrameBodyMax, 0, 0, frame, true,  member, normal) \
+  X(114, ApplyCommand,   ApplyCommandRequest,   ApplyCommandResponse,   kFrameBodyMax, 0, 0, frame, false, member, normal) \
+  X(115, AskTransaction, AskTransactionRequest, AskTransactionResponse, 64 * kKiB,     0, 0, frame, true,  member, normal) \
+  X(116, FindPartitions, FindPartitionsRequest, FindPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(117, TellPartitions, TellPartitionsRequest, TellPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  member, normal)
 
 #define VORTEX_RETIRED_MESSAGES(X)
 // clang-format on

@@ -21,6 +21,7 @@ bool Sessions::close(std::uint64_t session) {
   auto at = sessions_.find(session);
   if (at == sessions_.end()) return false;
   by_use_.erase(at->second.place);
+  outcomes_ -= at->second.outcomes.size();
   sessions_.erase(at);
   return true;
 }
@@ -37,8 +38,11 @@ Sessions::Look Sessions::look(OperationId operation, std::uint64_t acknowledged)
   by_use_.splice(by_use_.end(), by_use_, session.place);
   // Nothing is acknowledged before it was given a number, and numbers are given within the window.
   acknowledged = std::min(acknowledged, session.base + kSessionWindow);
-  for (; session.base < acknowledged; ++session.base)
-    if (!session.outcomes.empty()) session.outcomes.pop_front();
+  for (; session.base < acknowledged; ++session.base) {
+    if (session.outcomes.empty()) continue;
+    session.outcomes.pop_front();
+    --outcomes_;
+  }
   Look look;
   const std::uint64_t ahead = operation.sequence - session.base;
   if (operation.sequence < session.base) {
@@ -60,15 +64,11 @@ void Sessions::remember(OperationId operation, Version version) {
   Session& session = at->second;
   const std::uint64_t ahead = operation.sequence - session.base;
   CHECK(ahead < kSessionWindow);
-  if (session.outcomes.size() <= ahead) session.outcomes.resize(ahead + 1, kFresh);
+  if (session.outcomes.size() <= ahead) {
+    outcomes_ += ahead + 1 - session.outcomes.size();
+    session.outcomes.resize(ahead + 1, kFresh);
+  }
   session.outcomes[ahead] = version;
-}
-
-std::size_t Sessions::footprint() const {
-  constexpr std::size_t kSessionBytes = sizeof(Session) + 700;  // the map's node, the list's, an empty deque's blocks
-  std::size_t bytes = 0;
-  for (const auto& [session, state] : sessions_) bytes += kSessionBytes + state.outcomes.size() * sizeof(Version);
-  return bytes;
 }
 
 void Sessions::encode(Encoder& out) const {
@@ -85,6 +85,7 @@ void Sessions::encode(Encoder& out) const {
 bool Sessions::decode(Decoder& in) {
   sessions_.clear();
   by_use_.clear();
+  outcomes_ = 0;
   std::uint32_t count = 0;
   in.get(count);
   if (count > kSessionsMax) return false;
@@ -95,6 +96,7 @@ bool Sessions::decode(Decoder& in) {
     in(number, session.base, outcomes);
     if (!in.ok() || number == 0 || outcomes > kSessionWindow || sessions_.contains(number)) return false;
     for (std::uint32_t k = 0; k < outcomes; ++k) in.get(session.outcomes.emplace_back());
+    outcomes_ += outcomes;
     session.place = by_use_.insert(by_use_.end(), number);
     sessions_.emplace(number, std::move(session));
   }

@@ -38,7 +38,7 @@ class Sessions {
   void remember(OperationId operation, Version version);
 
   std::size_t size() const { return sessions_.size(); }
-  std::size_t footprint() const;
+  std::size_t footprint() const { return sessions_.size() * kSessionBytes + outcomes_ * sizeof(Version); }
   void encode(Encoder& out) const;
   // False when it makes no sense.
   bool decode(Decoder& in);
@@ -50,8 +50,11 @@ class Sessions {
     std::deque<Version> outcomes;  // from base on
     std::list<std::uint64_t>::iterator place;
   };
+  // The map's node, the list's, and the blocks of an empty deque.
+  static constexpr std::size_t kSessionBytes = sizeof(Session) + 700;
   std::map<std::uint64_t, Session> sessions_;
   std::list<std::uint64_t> by_use_;  // used last: last
+  std::size_t outcomes_ = 0;         // of all sessions
 };
 
 }  // namespace vortex::dht

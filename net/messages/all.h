@@ -6,3 +6,4 @@
 #include "net/messages/kademlia.h"
 #include "net/messages/members.h"
 #include "net/messages/raft.h"
+#include "net/messages/records.h"

@@ -25,6 +25,8 @@ class LocalPartitions {
   std::optional<Record> get(const Key& key);
   Page scan(const Id& place, const ByteVector& from, const ByteVector& end, ScanLimits limits);
   Commit commit(Batch batch);
+  // A command as it comes out of the partition's log.
+  Applied apply(PartitionNumber number, Command command) { return apply(partitions_.at(number), std::move(command)); }
   // Commits that were done.
   std::uint64_t commits() const { return commits_; }
 
