@@ -1,43 +1,63 @@
 #include "node/chunk_service.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "net/channel.h"
 #include "net/messages/chunk.h"
+#include "node/access/rights.h"
 
 namespace vortex::node {
 
 namespace {
 
-net::CopyName name_of(const CopyNumber& number) {
-  net::CopyName name;
-  name.epoch = number.epoch;
-  name.sequence = number.sequence;
-  return name;
+// Clients reach chunks by their ids, which only those know who may read or have the bytes; a key that may read nothing
+// or write nothing anywhere opens not even that.
+Status check_right(const net::Context& context, Permission permission) {
+  if (context.peer->role == net::Role::member) return Status();
+  const auto* rights = dynamic_cast<const Rights*>(context.peer->rights.get());
+  auto permits = [permission](const AccessRule& rule) {
+    return (rule.permissions & static_cast<std::uint8_t>(permission)) != 0;
+  };
+  if (!rights || std::ranges::none_of(rights->rules(), permits)) return Code::permission_denied;
+  return Status();
 }
 
-Task<Result<net::PutChunkResponse>> put(ChunkStore& store, net::Context context, net::PutChunkRequest request) {
+Task<Result<net::PutChunkResponse>> put(ChunkService& service, net::Context context, net::PutChunkRequest request) {
+  CO_RETURN_IF_ERROR(check_right(context, Permission::write));
   if (context.payload.empty()) co_return Error(Code::invalid_argument, "a chunk has at least one byte");
-  CO_ASSIGN_OR_RETURN(PutResult result, co_await store.put(request.id, std::move(context.payload), request.form));
   net::PutChunkResponse response;
-  response.copy = name_of(result.number);
-  response.existed = result.existed;
+  CO_ASSIGN_OR_RETURN(Receipt receipt,
+                      co_await service.put(request.id, std::move(context.payload), request.form, response.existed));
+  response.receipt = encode(receipt);
   co_return response;
 }
 
-Task<Result<net::TouchChunkResponse>> touch(ChunkStore& store, net::TouchChunkRequest request) {
-  CO_ASSIGN_OR_RETURN(PutResult result, co_await store.touch(request.id));
+Task<Result<net::TouchChunkResponse>> touch(ChunkService& service, net::Context context,
+                                            net::TouchChunkRequest request) {
+  CO_RETURN_IF_ERROR(check_right(context, Permission::write));
+  CO_ASSIGN_OR_RETURN(Receipt receipt, co_await service.touch(request.id));
   net::TouchChunkResponse response;
-  response.copy = name_of(result.number);
+  response.receipt = encode(receipt);
   co_return response;
 }
 
-Task<Result<net::SyncChunksResponse>> sync(ChunkStore& store, net::SyncChunksRequest request) {
-  CO_RETURN_IF_ERROR(co_await store.sync(request.epoch, std::move(request.sequences)));
-  co_return net::SyncChunksResponse();
+Task<Result<net::SyncChunksResponse>> sync(ChunkService& service, net::Context context,
+                                           net::SyncChunksRequest request) {
+  CO_RETURN_IF_ERROR(check_right(context, Permission::write));
+  std::vector<Receipt> staged;
+  for (const ByteVector& bytes : request.receipts) {
+    CO_ASSIGN_OR_RETURN(Receipt receipt, decode<Receipt>(bytes));
+    staged.push_back(std::move(receipt));
+  }
+  CO_ASSIGN_OR_RETURN(std::vector<Receipt> durable, co_await service.sync(std::move(staged)));
+  net::SyncChunksResponse response;
+  for (const Receipt& receipt : durable) response.receipts.push_back(encode(receipt));
+  co_return response;
 }
 
-Task<Result<net::Reply<net::GetChunk>>> get(ChunkStore& store, net::GetChunkRequest request) {
+Task<Result<net::Reply<net::GetChunk>>> get(ChunkStore& store, net::Context context, net::GetChunkRequest request) {
+  CO_RETURN_IF_ERROR(check_right(context, Permission::read));
   CO_ASSIGN_OR_RETURN(Chunk chunk, co_await store.get(request.id, request.offset, request.length));
   net::GetChunkResponse response;
   response.length = chunk.length;
@@ -46,18 +66,72 @@ Task<Result<net::Reply<net::GetChunk>>> get(ChunkStore& store, net::GetChunkRequ
   co_return reply;
 }
 
+Task<Result<net::EraseChunkResponse>> erase(ChunkStore& store, net::EraseChunkRequest request) {
+  if (request.epoch > CopyNumber::kEpochMax || request.sequence > CopyNumber::kSequenceMax)
+    co_return Error(Code::invalid_argument, "there is no such copy number");
+  CopyNumber up_to(request.epoch, request.sequence);
+  auto erased = co_await store.erase(request.id, up_to);
+  if (!erased.ok()) co_return erased.error();
+  co_return net::EraseChunkResponse();
+}
+
 }  // namespace
 
-void serve_chunks(net::Dispatcher& dispatcher, ChunkStore& store) {
-  dispatcher.on<net::PutChunk>([&store](net::Context context, net::PutChunkRequest request) {
-    return put(store, std::move(context), std::move(request));
+Receipt ChunkService::receipt(const ChunkId& chunk, const PutResult& result) const {
+  Receipt receipt;
+  receipt.node = self_;
+  receipt.chunk = chunk;
+  receipt.copy = result.number;
+  receipt.length = result.length;
+  receipt.form = result.form;
+  sealer_.seal(receipt);
+  return receipt;
+}
+
+Task<Result<Receipt>> ChunkService::put(ChunkId chunk, Buffer stored, std::uint16_t form, bool& existed) {
+  CO_ASSIGN_OR_RETURN(PutResult result, co_await store_.put(chunk, std::move(stored), form));
+  existed = result.existed;
+  co_return receipt(chunk, result);
+}
+
+Task<Result<Receipt>> ChunkService::touch(ChunkId chunk) {
+  CO_ASSIGN_OR_RETURN(PutResult result, co_await store_.touch(chunk));
+  co_return receipt(chunk, result);
+}
+
+Task<Result<std::vector<Receipt>>> ChunkService::sync(std::vector<Receipt> staged) {
+  std::vector<std::uint64_t> sequences;
+  if (staged.empty()) co_return std::vector<Receipt>();
+  for (const Receipt& receipt : staged) {
+    if (receipt.node != self_ || !sealer_.sealed(receipt))
+      co_return Error(Code::invalid_argument, "a receipt that this node has not given");
+    if (receipt.copy.epoch != staged.front().copy.epoch)
+      co_return Error(Code::invalid_argument, "receipts of different starts");
+    sequences.push_back(receipt.copy.sequence);
+  }
+  CO_RETURN_IF_ERROR(co_await store_.sync(staged.front().copy.epoch, std::move(sequences)));
+  for (Receipt& receipt : staged) {
+    receipt.durable = true;
+    sealer_.seal(receipt);
+  }
+  co_return staged;
+}
+
+void ChunkService::serve(net::Dispatcher& dispatcher) {
+  dispatcher.on<net::PutChunk>([this](net::Context context, net::PutChunkRequest request) {
+    return vortex::node::put(*this, std::move(context), std::move(request));
   });
-  dispatcher.on<net::TouchChunk>(
-      [&store](net::Context, net::TouchChunkRequest request) { return touch(store, std::move(request)); });
-  dispatcher.on<net::SyncChunks>(
-      [&store](net::Context, net::SyncChunksRequest request) { return sync(store, std::move(request)); });
-  dispatcher.on<net::GetChunk>(
-      [&store](net::Context, net::GetChunkRequest request) { return get(store, std::move(request)); });
+  dispatcher.on<net::TouchChunk>([this](net::Context context, net::TouchChunkRequest request) {
+    return vortex::node::touch(*this, std::move(context), std::move(request));
+  });
+  dispatcher.on<net::SyncChunks>([this](net::Context context, net::SyncChunksRequest request) {
+    return vortex::node::sync(*this, std::move(context), std::move(request));
+  });
+  dispatcher.on<net::GetChunk>([this](net::Context context, net::GetChunkRequest request) {
+    return get(store_, std::move(context), std::move(request));
+  });
+  dispatcher.on<net::EraseChunk>(
+      [this](net::Context, net::EraseChunkRequest request) { return erase(store_, std::move(request)); });
 }
 
 }  // namespace vortex::node

@@ -3,6 +3,7 @@
 
 #include "net/messages/basic.h"
 #include "net/messages/chunk.h"
+#include "net/messages/files.h"
 #include "net/messages/kademlia.h"
 #include "net/messages/members.h"
 #include "net/messages/raft.h"

@@ -9,42 +9,48 @@
 
 namespace vortex::net {
 
-// The name of one copy: which start of the holder wrote it, and in which order.
-struct CopyName {
-  std::uint64_t epoch = 0;
-  std::uint64_t sequence = 0;
-  VORTEX_FIELDS(epoch, sequence)
-};
-
-// The payload is the chunk's stored form. Staged when answered: durable only after a SyncChunks that names it.
+// The payload is the chunk's stored form. The answer is a sealed receipt (node/files/receipt.h) for a copy that is
+// staged: durable only after a SyncChunks with it.
 struct PutChunkRequest {
   ChunkId id;
   std::uint16_t form = 0;
   VORTEX_FIELDS(id, form)
 };
 struct PutChunkResponse {
-  CopyName copy;
+  ByteVector receipt;
   bool existed = false;  // the bytes were there; the copy has a new name all the same
-  VORTEX_FIELDS(copy, existed)
+  VORTEX_FIELDS(receipt, existed)
 };
 
-// A new copy name for bytes that are there, without sending them; `not_found` when they are not.
+// A receipt with a new copy name for bytes that are there, without sending them; `not_found` when they are not.
 struct TouchChunkRequest {
   ChunkId id;
   VORTEX_FIELDS(id)
 };
 struct TouchChunkResponse {
-  CopyName copy;
-  VORTEX_FIELDS(copy)
+  ByteVector receipt;
+  VORTEX_FIELDS(receipt)
 };
 
-// Makes copies durable. `stale` when the holder has restarted since: then nothing is known of them.
+// Makes copies durable: the same receipts come back, saying so. `stale` when the holder has restarted since it gave one
+// of them: then nothing is known of that copy.
 struct SyncChunksRequest {
-  std::uint64_t epoch = 0;
-  std::vector<std::uint64_t> sequences;
-  VORTEX_FIELDS(epoch, sequences)
+  std::vector<ByteVector> receipts;
+  VORTEX_FIELDS(receipts)
 };
 struct SyncChunksResponse {
+  std::vector<ByteVector> receipts;
+  VORTEX_FIELDS(receipts)
+};
+
+// Erases copies up to this one, durably. Later ones stay, which is no error.
+struct EraseChunkRequest {
+  ChunkId id;
+  std::uint64_t epoch = 0;
+  std::uint64_t sequence = 0;
+  VORTEX_FIELDS(id, epoch, sequence)
+};
+struct EraseChunkResponse {
   VORTEX_FIELDS()
 };
 

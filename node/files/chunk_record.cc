@@ -35,6 +35,13 @@ bool add_holder(ChunkRecord& record, const Receipt& receipt) {
 
 }  // namespace
 
+std::uint16_t form_of(const chunker::ChunkHeader& header) {
+  std::uint16_t form = 0;
+  if (header.compression != chunker::Compression::none) form |= kFormCompressed;
+  if (header.sealed()) form |= kFormSealed;
+  return form;
+}
+
 Result<ChunkRecord> with_copies(std::optional<ChunkRecord> before, const StoredCopies& stored, std::size_t copies_min) {
   ChunkRecord record;
   if (before) {

@@ -29,6 +29,10 @@ struct Drop {
 
 inline constexpr std::size_t kHoldersMax = 64;
 
+// What a holder keeps beside a copy's bytes. Two copies of a chunk may differ in it: the id is that of the content.
+inline constexpr std::uint16_t kFormCompressed = 1, kFormSealed = 2;
+std::uint16_t form_of(const chunker::ChunkHeader& header);
+
 struct ChunkRecord {
   static constexpr std::uint8_t kFormat = 1;
   std::uint32_t stored_size = 0;

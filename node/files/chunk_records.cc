@@ -41,11 +41,14 @@ Task<Result<std::optional<ChunkRecord>>> ChunkRecords::get(ChunkId chunk, Durati
   co_return std::move(known.record);
 }
 
-Task<Result<UploadName>> ChunkRecords::open_upload(Id place, Duration timeout) {
+Task<Result<UploadName>> ChunkRecords::open_upload(Id place, Upload terms, Duration timeout) {
   UploadName name;
   name.place = place;
   name.id = env_.random().id();
   Upload upload;
+  upload.replicas = terms.replicas;
+  upload.copies_min = terms.copies_min;
+  upload.stored_by = terms.stored_by;
   upload.opened = upload.renewed = wall_now();
   Plan plan;
   dht::Key key = upload_key(name);
@@ -54,6 +57,14 @@ Task<Result<UploadName>> ChunkRecords::open_upload(Id place, Duration timeout) {
   CO_ASSIGN_OR_RETURN(bool done, co_await commit(std::move(plan), timeout));
   if (!done) co_return Error(Code::internal, "an upload's id was not new");
   co_return name;
+}
+
+Task<Result<Upload>> ChunkRecords::open_upload_record(UploadName name, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(std::optional<dht::Record> record, co_await records_.get(upload_key(name), timeout));
+  if (!record) co_return Error(Code::expired, "the upload was taken back; store again");
+  CO_ASSIGN_OR_RETURN(Upload upload, decode_record<Upload>(record->value));
+  if (upload.state != UploadState::open) co_return Error(Code::expired, "the upload was taken back; store again");
+  co_return upload;
 }
 
 Task<Status> ChunkRecords::renew_upload(UploadName name, Duration timeout) {

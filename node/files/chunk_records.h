@@ -20,7 +20,10 @@ class ChunkRecords {
   ChunkRecords(Env& env, dht::Records& records) : env_(env), records_(records) {}
 
   // -- a store --
-  Task<Result<UploadName>> open_upload(Id place, Duration timeout);
+  // Of `terms` count the numbers of copies and the access key.
+  Task<Result<UploadName>> open_upload(Id place, Upload terms, Duration timeout);
+  // `expired` when it is not open any more.
+  Task<Result<Upload>> open_upload_record(UploadName upload, Duration timeout);
   // Says that the writer is alive. `expired` when the upload was taken back.
   Task<Status> renew_upload(UploadName upload, Duration timeout);
   // These copies are there, and this upload refers to them.

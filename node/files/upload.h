@@ -27,10 +27,12 @@ struct Upload {
   static constexpr std::uint8_t kFormat = 1;
   UploadState state = UploadState::open;
   FileTime opened = 0, renewed = 0;
+  std::uint8_t replicas = 3, copies_min = 1;  // wanted of its chunks, and needed before they count as stored
+  Id stored_by;                               // the access key, as chunk records name it
   // From the commit on: whose content, and what it consists of, for whoever confirms the references.
   Id inode;
   std::optional<chunker::Manifest> manifest;
-  VORTEX_FIELDS(state, opened, renewed, inode, manifest)
+  VORTEX_FIELDS(state, opened, renewed, replicas, copies_min, stored_by, inode, manifest)
 };
 
 // Left by what replaced or removed content, in the same batch: these uploads' references of the chunks of `manifest`

@@ -4,19 +4,18 @@ namespace vortex::node {
 
 Caller Caller::root() {
   Caller caller;
-  caller.name = "root";
-  Permission everything;
-  everything.rights = bit(Right::admin);
-  caller.permissions.push_back(everything);
+  caller.name = "a member";
+  caller.rights = std::make_shared<const Rights>(Rights::everything());
   return caller;
 }
 
-bool Caller::may(Right right, const Path& path) const {
-  for (const Permission& permission : permissions) {
-    bool allows = (permission.rights & (bit(right) | bit(Right::admin))) != 0;
-    if (allows && permission.prefix.covers(path)) return true;
-  }
-  return false;
+bool Caller::may(Permission permission, const Path& path) const {
+  return rights && rights->allow(permission, path.to_string());
+}
+
+void Caller::own(Attributes& attributes) const {
+  if (attributes.uid == 0) attributes.uid = uid;
+  if (attributes.gid == 0) attributes.gid = gid;
 }
 
 }  // namespace vortex::node

@@ -2,30 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <vector>
 
+#include "node/access/rights.h"
+#include "node/files/inode.h"
 #include "node/files/path.h"
 
 namespace vortex::node {
 
-enum class Right : std::uint8_t { read = 1, write = 2, admin = 4 };
-constexpr std::uint8_t bit(Right right) { return static_cast<std::uint8_t>(right); }
-
-struct Permission {
-  Path prefix;
-  std::uint8_t rights = 0;  // bits of Right; `write` does not imply `read`, `admin` implies both
-};
-
 struct Caller {
-  std::string name;  // of the access key, for messages
-  std::vector<Permission> permissions;
+  std::string name;  // for messages
+  std::string key;   // id of the access key; empty for a member
+  std::shared_ptr<const Rights> rights;
   // Whose files he makes.
   std::uint32_t uid = 0, gid = 0;
 
-  // May do everything everywhere: the root key, and members on their own behalf.
+  // May do everything: a member, on its own behalf.
   static Caller root();
-  bool may(Right right, const Path& path) const;
+  bool may(Permission permission, const Path& path) const;
+  // What he makes is his, unless he says whose it is.
+  void own(Attributes& attributes) const;
 };
 
 }  // namespace vortex::node

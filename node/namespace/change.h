@@ -21,6 +21,9 @@ struct Precondition {
   bool any() const { return absent || version || etag; }
 };
 
+// `exists`, `precondition_failed`, or nothing to be said against it.
+Status check(const Precondition& only_if, const Inode& inode);
+
 struct Change {
   Duration timeout = seconds(10);
   Precondition only_if;
@@ -48,6 +51,7 @@ struct AttributeChange {
   std::optional<FilePolicy> policy;      // of directories
 
   AttributeChange() {}
+  VORTEX_FIELDS(mode, uid, gid, accessed, modified, xattrs, xattrs_gone, xattrs_new, xattrs_there, policy)
 };
 
 }  // namespace vortex::node

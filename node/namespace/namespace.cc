@@ -9,11 +9,6 @@ namespace {
 
 constexpr std::size_t kDetailsAtOnce = 32;
 
-void own(Attributes& attributes, const Caller& caller) {
-  if (attributes.uid == 0) attributes.uid = caller.uid;
-  if (attributes.gid == 0) attributes.gid = caller.gid;
-}
-
 Task<void> complete(Tree& tree, Id directory, Listed listed, std::optional<Result<Inode>>& out, Permit,
                     Duration timeout) {
   auto inode = co_await tree.lookup(directory, std::move(listed.name), timeout);
@@ -23,7 +18,8 @@ Task<void> complete(Tree& tree, Id directory, Listed listed, std::optional<Resul
 }  // namespace
 
 Task<Result<Inode>> Namespace::stat(Caller caller, std::string path, Follow follow, Duration timeout) {
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve(std::move(caller), std::move(path), Right::read, follow, timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(path), Permission::read, follow, timeout));
   if (at.root()) co_return co_await tree_.directory(kRootDirectory, timeout);
   CO_ASSIGN_OR_RETURN(Inode inode, co_await tree_.lookup(at.directory, at.name, timeout));
   if (at.wants_directory && inode.type != FileType::directory) co_return Code::not_directory;
@@ -38,7 +34,7 @@ Task<Result<std::string>> Namespace::readlink(Caller caller, std::string path, D
 
 Task<Result<SmallFile>> Namespace::read_small(Caller caller, std::string path, Duration timeout) {
   CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(path), Right::read, Follow::yes, timeout));
+                      co_await resolve(std::move(caller), std::move(path), Permission::read, Follow::yes, timeout));
   if (at.root()) co_return Code::is_directory;
   CO_ASSIGN_OR_RETURN(SmallFile file, co_await tree_.read_small(at.directory, at.name, timeout));
   if (at.wants_directory) co_return Code::not_directory;
@@ -48,14 +44,14 @@ Task<Result<SmallFile>> Namespace::read_small(Caller caller, std::string path, D
 Task<Result<Listing>> Namespace::list(Caller caller, std::string path, std::string after, std::size_t max,
                                       Duration timeout) {
   CO_ASSIGN_OR_RETURN(Id directory,
-                      co_await resolve_directory(std::move(caller), std::move(path), Right::read, timeout));
+                      co_await resolve_directory(std::move(caller), std::move(path), Permission::read, timeout));
   co_return co_await tree_.list(directory, std::move(after), max, timeout);
 }
 
 Task<Result<DetailedListing>> Namespace::list_details(Caller caller, std::string path, std::string after,
                                                       std::size_t max, Duration timeout) {
   CO_ASSIGN_OR_RETURN(Id directory,
-                      co_await resolve_directory(std::move(caller), std::move(path), Right::read, timeout));
+                      co_await resolve_directory(std::move(caller), std::move(path), Permission::read, timeout));
   CO_ASSIGN_OR_RETURN(Listing listing, co_await tree_.list(directory, std::move(after), max, timeout));
   std::vector<std::optional<Result<Inode>>> inodes(listing.entries.size());
   Loop& loop = tree_.env().loop();
@@ -95,19 +91,19 @@ Task<Result<FilePolicy>> Namespace::policy(Caller caller, std::string path, Dura
 
 Task<Result<Inode>> Namespace::put(Caller caller, std::string path, NewContent content, Attributes attributes,
                                    Change change) {
-  own(attributes, caller);
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::yes, change.timeout));
+  caller.own(attributes);
+  Follow follow_link = Follow::yes;
+  // What must be new is not looked for behind a link.
+  if (change.only_if.absent) follow_link = Follow::no;
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve(std::move(caller), std::move(path), Permission::write, follow_link,
+                                                    change.timeout));
   if (at.root() || at.wants_directory) co_return Code::is_directory;
   co_return co_await tree_.put(at.directory, at.name, std::move(content), std::move(attributes), std::move(change));
 }
 
 Task<Result<Inode>> Namespace::mkdir(Caller caller, std::string path, Attributes attributes, Change change) {
-  own(attributes, caller);
-  // A directory's path may end in a slash; that is no reason to follow a link.
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::no, change.timeout));
+  caller.own(attributes);
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(path), change.timeout));
   if (at.root()) co_return Code::exists;
   co_return co_await tree_.mkdir(at.directory, at.name, std::move(attributes), std::move(change));
 }
@@ -119,7 +115,7 @@ Task<Result<Inode>> Namespace::mkdir_all(Caller caller, std::string path, Attrib
   std::optional<Inode> last;
   for (std::size_t i = 0; i < parsed.names.size(); ++i) {
     upper.names.push_back(parsed.names[i]);
-    bool may = caller.may(Right::write, upper);
+    bool may = caller.may(Permission::write, upper);
     Change each = change;
     // Only the last one is the named operation.
     if (i + 1 < parsed.names.size()) each.operation.reset();
@@ -138,41 +134,55 @@ Task<Result<Inode>> Namespace::mkdir_all(Caller caller, std::string path, Attrib
   co_return std::move(*last);
 }
 
+// A name that ends in a slash, for what is no directory: there, or not to be made so.
+Task<Error> Namespace::missing(Resolved at, Duration timeout) {
+  auto entry = co_await tree_.entry(at.directory, at.name, timeout);
+  if (!entry.ok()) co_return entry.error();
+  if (entry->has_value()) co_return Code::exists;
+  co_return Code::not_found;
+}
+
 Task<Result<Inode>> Namespace::symlink(Caller caller, std::string target, std::string path, Attributes attributes,
                                        Change change) {
-  own(attributes, caller);
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::no, change.timeout));
+  caller.own(attributes);
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(path), change.timeout));
   if (at.root()) co_return Code::exists;
-  if (at.wants_directory) co_return Code::not_found;
+  if (at.wants_directory) co_return co_await missing(at, change.timeout);
   co_return co_await tree_.symlink(at.directory, at.name, std::move(target), std::move(attributes), std::move(change));
 }
 
 Task<Result<Inode>> Namespace::link(Caller caller, std::string path, std::string to, Change change) {
   CO_ASSIGN_OR_RETURN(Resolved from,
-                      co_await resolve(caller, std::move(path), Right::write, Follow::no, change.timeout));
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(to), Right::write, Follow::no, change.timeout));
+                      co_await resolve(caller, std::move(path), Permission::write, Follow::no, change.timeout));
+  if (!from.root()) {
+    // What is to be linked is looked for before where it is to be.
+    CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(from.directory, from.name, change.timeout));
+    if (!entry) co_return Code::not_found;
+    if (from.wants_directory && entry->type != FileType::directory) co_return Code::not_directory;
+  }
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(to), change.timeout));
   if (at.root()) co_return Code::exists;
+  if (at.wants_directory) co_return co_await missing(at, change.timeout);
   if (from.root()) co_return Error(Code::is_directory, "a directory cannot have a second name");
-  if (at.wants_directory) co_return Code::not_found;
   co_return co_await tree_.link(from.directory, from.name, at.directory, at.name, std::move(change));
 }
 
 Task<Result<Inode>> Namespace::set(Caller caller, std::string path, Follow follow, AttributeChange attributes,
                                    Change change) {
-  Right right = Right::write;
-  if (attributes.policy) right = Right::admin;
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve(std::move(caller), std::move(path), right, follow, change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve(std::move(caller), std::move(path), Permission::write, follow, change.timeout));
   if (at.root()) co_return co_await tree_.set_directory(kRootDirectory, std::move(attributes), std::move(change));
+  if (at.wants_directory) {
+    CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(at.directory, at.name, change.timeout));
+    if (!entry) co_return Code::not_found;
+    if (entry->type != FileType::directory) co_return Code::not_directory;
+  }
   co_return co_await tree_.set(at.directory, at.name, std::move(attributes), std::move(change));
 }
 
 Task<Status> Namespace::rename(Caller caller, std::string path, std::string to, RenameOptions options, Change change) {
-  CO_ASSIGN_OR_RETURN(Resolved from,
-                      co_await resolve(caller, std::move(path), Right::write, Follow::no, change.timeout));
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(to), Right::write, Follow::no, change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved from, co_await resolve_name(caller, std::move(path), change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(to), change.timeout));
   if (from.root() || at.root()) co_return Error(Code::in_use, "the root stays where it is");
   if (from.wants_directory || at.wants_directory) {
     CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(from.directory, from.name, change.timeout));

@@ -47,7 +47,7 @@ class Namespace {
 
   // Where a path leads. The last name need not be there. `permission_denied` unless the caller has the right on the
   // path as he wrote it and on where it leads.
-  Task<Result<Resolved>> resolve(Caller caller, std::string path, Right right, Follow follow, Duration timeout);
+  Task<Result<Resolved>> resolve(Caller caller, std::string path, Permission right, Follow follow, Duration timeout);
 
   Task<Result<Inode>> stat(Caller caller, std::string path, Follow follow, Duration timeout);
   Task<Result<std::string>> readlink(Caller caller, std::string path, Duration timeout);
@@ -76,8 +76,11 @@ class Namespace {
  private:
   struct Walk;
   Task<Status> step(Walk& walk, std::string name, bool last, Follow follow, Duration timeout);
+  // For names that are made, moved or removed: a slash at the end is no reason to follow a link.
+  Task<Result<Resolved>> resolve_name(Caller caller, std::string path, Duration timeout);
   // The same for the directory that a path names: its id.
-  Task<Result<Id>> resolve_directory(Caller caller, std::string path, Right right, Duration timeout);
+  Task<Result<Id>> resolve_directory(Caller caller, std::string path, Permission right, Duration timeout);
+  Task<Error> missing(Resolved at, Duration timeout);
   Task<Status> empty(Id directory, std::uint64_t max, RemovedTree& removed, Duration timeout);
   Task<void> remove_file(Id directory, std::string name, RemovedTree& removed, Status& status, Duration timeout);
 

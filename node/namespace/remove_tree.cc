@@ -11,12 +11,9 @@ constexpr std::size_t kRemoveAtOnce = 32;
 }  // namespace
 
 Task<Status> Namespace::unlink(Caller caller, std::string path, Change change) {
-  bool slash = path.size() > 1 && path.ends_with('/');
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::no, change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(path), change.timeout));
   if (at.root()) co_return Code::is_directory;
-  if (slash) {
+  if (at.wants_directory) {
     CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(at.directory, at.name, change.timeout));
     if (!entry) co_return Code::not_found;
     if (entry->type != FileType::directory) co_return Code::not_directory;
@@ -25,9 +22,7 @@ Task<Status> Namespace::unlink(Caller caller, std::string path, Change change) {
 }
 
 Task<Status> Namespace::rmdir(Caller caller, std::string path, Change change) {
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::no, change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(path), change.timeout));
   if (at.root()) co_return Error(Code::in_use, "the root stays where it is");
   co_return co_await tree_.rmdir(at.directory, at.name, std::move(change));
 }
@@ -84,7 +79,7 @@ Task<Status> Namespace::empty(Id directory, std::uint64_t max, RemovedTree& remo
 
 Task<Result<RemovedTree>> Namespace::remove_tree(Caller caller, std::string path, std::uint64_t max, Duration timeout) {
   CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve(std::move(caller), std::move(path), Right::write, Follow::no, timeout));
+                      co_await resolve(std::move(caller), std::move(path), Permission::write, Follow::no, timeout));
   if (at.root()) co_return Error(Code::in_use, "the root stays where it is");
   RemovedTree removed;
   while (removed.entries < max) {

@@ -62,7 +62,7 @@ Task<Status> Namespace::step(Walk& walk, std::string name, bool last, Follow fol
     co_return Status();
   }
   bool link = entry && entry->type == FileType::symlink;
-  if (!link || (last && follow == Follow::no)) {
+  if (!link || (last && follow == Follow::no && !walk.wants_directory)) {
     if (!last && !entry) co_return Code::not_found;
     if (!last) co_return Code::not_directory;
     walk.last = std::move(name);
@@ -83,7 +83,7 @@ Task<Status> Namespace::step(Walk& walk, std::string name, bool last, Follow fol
   co_return Status();
 }
 
-Task<Result<Resolved>> Namespace::resolve(Caller caller, std::string text, Right right, Follow follow,
+Task<Result<Resolved>> Namespace::resolve(Caller caller, std::string text, Permission right, Follow follow,
                                           Duration timeout) {
   CO_ASSIGN_OR_RETURN(Path path, Path::parse(text));
   Error denied(Code::permission_denied, caller.name + " may not do this to " + path.to_string());
@@ -103,7 +103,16 @@ Task<Result<Resolved>> Namespace::resolve(Caller caller, std::string text, Right
   co_return resolved;
 }
 
-Task<Result<Id>> Namespace::resolve_directory(Caller caller, std::string path, Right right, Duration timeout) {
+Task<Result<Resolved>> Namespace::resolve_name(Caller caller, std::string path, Duration timeout) {
+  bool slash = path.size() > 1 && path.ends_with('/');
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  CO_ASSIGN_OR_RETURN(Resolved resolved,
+                      co_await resolve(std::move(caller), std::move(path), Permission::write, Follow::no, timeout));
+  resolved.wants_directory = slash;
+  co_return resolved;
+}
+
+Task<Result<Id>> Namespace::resolve_directory(Caller caller, std::string path, Permission right, Duration timeout) {
   CO_ASSIGN_OR_RETURN(Resolved resolved,
                       co_await resolve(std::move(caller), std::move(path), right, Follow::yes, timeout));
   if (resolved.root()) co_return kRootDirectory;

@@ -51,7 +51,9 @@ void NamePlan::let_go(const Id& place, const Inode& inode, const std::optional<c
   release.uploads = inode.uploads;
   release.manifest = *inode.manifest;
   release.kept = kept;
-  write(key_of(place, RecordKind::release, release_id.bytes), encode_record(release));
+  dht::Key key = key_of(place, RecordKind::release, release_id.bytes);
+  releases_.push_back(key);
+  write(std::move(key), encode_record(release));
 }
 
 const Spot* NamePlan::part_missing(std::size_t failed) const {

@@ -56,6 +56,8 @@ class NamePlan : public Plan {
   void let_go(const Id& place, const Inode& inode, const std::optional<chunker::Manifest>& kept, FileTime now,
               const Id& release);
 
+  // Release records that the plan writes.
+  const std::vector<dht::Key>& releases() const { return releases_; }
   // By the number of the failed condition.
   const Spot* part_missing(std::size_t failed) const;
   bool operation_known(std::size_t failed) const { return operation_ && *operation_ == failed; }
@@ -64,6 +66,7 @@ class NamePlan : public Plan {
 
  private:
   std::vector<std::pair<std::size_t, Spot>> parts_;
+  std::vector<dht::Key> releases_;
   std::optional<std::size_t> operation_, empty_;
 };
 

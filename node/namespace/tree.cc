@@ -85,6 +85,8 @@ Task<Result<Tried>> Tree::commit(NamePlan plan, const Change& change, Effort& ef
   }
   if (committed->done) {
     tried.end = Tried::End::done;
+    if (on_release_)
+      for (const dht::Key& release : plan.releases()) on_release_(release);
     co_return tried;
   }
   tried.failed = committed->failed;

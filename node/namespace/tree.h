@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -98,6 +99,9 @@ class Tree {
   // Forgets up to `max` operations of a place, all of them or those older than kOperationsKept.
   Task<Status> forget_operations(Id place, std::size_t max, bool all);
 
+  // Told of every release record that was written by this tree: somebody is to see to it.
+  void on_release(std::function<void(const dht::Key&)> observer) { on_release_ = std::move(observer); }
+
   DirectoryParts& parts() { return parts_; }
   Env& env() { return env_; }
   dht::Records& records() { return records_; }
@@ -166,11 +170,11 @@ class Tree {
   dht::Records& records_;
   const TreeOptions options_;
   DirectoryParts parts_;
+  std::function<void(const dht::Key&)> on_release_;
   bool tending_ = false;
   TaskGroup group_;
 };
 
-Status check(const Precondition& only_if, const Inode& inode);
 std::uint64_t next_version(std::uint64_t version, FileTime now);
 
 }  // namespace vortex::node

@@ -201,10 +201,7 @@ TEST_CASE("a caller reaches what his key lets him reach, also through links") {
   REQUIRE(rig.put("/secret", "x").ok());
   REQUIRE(rig.symlink("/secret", "/mine/l").ok());
   Caller caller;
-  Permission permission;
-  permission.prefix = *Path::parse("/mine");
-  permission.rights = bit(Right::read);
-  caller.permissions.push_back(permission);
+  caller.rights = std::make_shared<const Rights>(std::vector<AccessRule>{*parse_access_rule("r:/mine")});
   auto read = [&](const std::string& path) {
     return rig.run([&](Env&) { return rig.names.stat(caller, path, Follow::yes, seconds(1)); });
   };

@@ -1,0 +1,258 @@
+#include "node/file_service/file_service.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/window.h"
+
+namespace vortex::node {
+
+namespace {
+
+constexpr std::size_t kChunksAtOnce = 32;
+constexpr std::size_t kPoliciesKept = 4096;
+constexpr Duration kPolicyKept = seconds(5);
+
+// The key of a caller, as chunk records name it: members' own is zero.
+Id stored_by(const Caller& caller) {
+  if (caller.key.empty()) return Id();
+  return sha256(as_bytes(caller.key));
+}
+
+Task<void> add_one(ChunkRecords& chunks, StoredCopies stored, UploadName upload, std::size_t copies_min,
+                   Duration timeout, Status& status, Permit) {
+  Status added = co_await chunks.add_copies(std::move(stored), upload, copies_min, timeout);
+  if (!added.ok() && status.ok()) status = std::move(added);
+}
+Task<void> refer_one(ChunkRecords& chunks, ChunkId chunk, UploadName upload, std::uint8_t replicas, Duration timeout,
+                     Status& status, Permit) {
+  Status referred = co_await chunks.add_reference(chunk, upload, replicas, timeout);
+  if (!referred.ok() && status.ok()) status = std::move(referred);
+}
+Task<void> find_one(ChunkRecords& chunks, ChunkId chunk, std::optional<ChunkRecord>& out, Duration timeout,
+                    Status& status, Permit) {
+  auto found = co_await chunks.get(chunk, timeout);
+  if (found.ok()) out = std::move(*found);
+  if (!found.ok() && status.ok()) status = found.error();
+}
+
+}  // namespace
+
+FileService::FileService(Env& env, Namespace& names, ChunkRecords& chunks, chunker::NodeSource& nodes,
+                         const ReceiptSealer& sealer, FileServiceOptions options)
+    : env_(env),
+      names_(names),
+      chunks_(chunks),
+      nodes_(nodes),
+      sealer_(sealer),
+      options_(std::move(options)),
+      follow_ups_(env.loop(), options_.follow_ups_max),
+      group_(env.loop()) {
+  names_.tree().on_release([this](const dht::Key& key) { follow(key); });
+  for (unsigned i = 0; i < options_.follow_up_workers; ++i) group_.spawn(work());
+}
+
+Task<void> FileService::stop() {
+  names_.tree().on_release({});
+  follow_ups_.close();
+  co_await group_.stop();
+}
+
+Result<Caller> FileService::caller_of(const net::Context& context) const {
+  if (options_.caller_of) return options_.caller_of(context);
+  return Error(Code::permission_denied, "nobody says who may do what here");
+}
+
+void FileService::follow(FollowUp work) { (void)follow_ups_.try_push(std::move(work)); }
+
+// What fails is found again by the janitor.
+Task<void> FileService::work() {
+  while (true) {
+    auto next = co_await follow_ups_.pop();
+    if (!next.ok()) co_return;
+    if (auto* upload = std::get_if<UploadName>(&*next)) {
+      (void)(co_await chunks_.confirm(*upload, nodes_, options_.follow_up_timeout)).ok();
+    } else {
+      dht::Key key = std::get<dht::Key>(*next);
+      (void)(co_await chunks_.settle_release(std::move(key), nodes_, options_.follow_up_timeout)).ok();
+    }
+  }
+}
+
+Task<Result<OpenedFile>> FileService::open(Caller caller, std::string path, Follow follow_link, bool content,
+                                           Duration timeout) {
+  OpenedFile file;
+  if (content) {
+    auto small = co_await names_.read_small(caller, path, timeout);
+    if (small.ok()) {
+      file.inode = std::move(small->inode);
+      file.content = std::move(small->bytes);
+      co_return file;
+    }
+    bool other = small.is(Code::stale) || small.is(Code::is_directory);
+    if (!other) co_return small.error();
+  }
+  CO_ASSIGN_OR_RETURN(file.inode, co_await names_.stat(std::move(caller), std::move(path), follow_link, timeout));
+  co_return file;
+}
+
+Task<Result<Inode>> FileService::store_small(Caller caller, std::string path, ByteVector content, Attributes attributes,
+                                             Change change) {
+  if (content.size() > kInlineMax) co_return Code::too_large;
+  caller.own(attributes);
+  Follow follow_link = Follow::yes;
+  // What must be new is not looked for behind a link.
+  if (change.only_if.absent) follow_link = Follow::no;
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve(std::move(caller), std::move(path), Permission::write,
+                                                           follow_link, change.timeout));
+  if (at.root() || at.wants_directory) co_return Code::is_directory;
+  CO_ASSIGN_OR_RETURN(std::uint32_t small, co_await inline_max(at.directory, change.timeout));
+  if (content.size() > small) co_return Code::too_large;
+  co_return co_await names_.tree().put(at.directory, at.name, NewContent::of(content), std::move(attributes),
+                                       std::move(change));
+}
+
+Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeout) {
+  auto known = inline_max_.find(directory);
+  if (known != inline_max_.end() && known->second.until > env_.now()) co_return known->second.bytes;
+  CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.tree().directory(directory, timeout));
+  InlineMax fresh;
+  fresh.bytes = inode.policy.value_or(FilePolicy()).inline_max;
+  fresh.until = env_.now() + kPolicyKept;
+  if (inline_max_.size() >= kPoliciesKept) inline_max_.clear();
+  inline_max_[directory] = fresh;
+  co_return fresh.bytes;
+}
+
+Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string path, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await names_.resolve(caller, std::move(path), Permission::write, Follow::yes, timeout));
+  if (at.root() || at.wants_directory) co_return Code::is_directory;
+  CO_ASSIGN_OR_RETURN(Inode directory, co_await names_.tree().directory(at.directory, timeout));
+  OpenedUpload opened;
+  opened.policy = directory.policy.value_or(FilePolicy());
+  std::size_t nodes = opened.policy.replicas;
+  if (options_.active_nodes) nodes = options_.active_nodes();
+  if (nodes == 0) co_return Error(Code::too_few_nodes, "no node takes chunks now");
+  opened.copies_min = static_cast<std::uint8_t>(std::min<std::size_t>(opened.policy.replicas_min, nodes));
+  Upload terms;
+  terms.replicas = opened.policy.replicas;
+  terms.copies_min = opened.copies_min;
+  terms.stored_by = stored_by(caller);
+  Id place = names_.tree().upload_place(at.directory, at.name);
+  CO_ASSIGN_OR_RETURN(opened.upload, co_await chunks_.open_upload(place, terms, timeout));
+  co_return opened;
+}
+
+Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout) {
+  for (const StoredCopies& stored : copies)
+    for (const Receipt& receipt : stored.receipts)
+      if (!sealer_.sealed(receipt)) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
+  CO_ASSIGN_OR_RETURN(Upload terms, co_await chunks_.open_upload_record(upload, timeout));
+  Status status;
+  Window window(env_.loop(), kChunksAtOnce);
+  TaskGroup group(env_.loop());
+  for (StoredCopies& stored : copies) {
+    auto permit = co_await window.acquire(1);
+    if (!permit.ok()) status = permit.error();
+    if (!status.ok()) break;
+    stored.stored_by = terms.stored_by;
+    stored.replicas = terms.replicas;
+    group.spawn(add_one(chunks_, std::move(stored), upload, terms.copies_min, timeout, status, std::move(*permit)));
+  }
+  co_await group.join();
+  co_return status;
+}
+
+Task<Status> FileService::refer_all(UploadName upload, std::vector<ChunkId> chunks, std::uint8_t replicas,
+                                    Duration timeout) {
+  Status status;
+  Window window(env_.loop(), kChunksAtOnce);
+  TaskGroup group(env_.loop());
+  for (const ChunkId& chunk : chunks) {
+    auto permit = co_await window.acquire(1);
+    if (!permit.ok()) status = permit.error();
+    if (!status.ok()) break;
+    group.spawn(refer_one(chunks_, chunk, upload, replicas, timeout, status, std::move(*permit)));
+  }
+  co_await group.join();
+  co_return status;
+}
+
+Task<Status> FileService::add_references(Caller caller, UploadName upload, std::string path,
+                                         std::vector<ChunkId> chunks, Duration timeout) {
+  // Whoever may read the file knows its chunks and could store them again: nothing is given away.
+  CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.stat(std::move(caller), std::move(path), Follow::yes, timeout));
+  if (!inode.manifest) co_return Error(Code::stale, "the file has no chunks any more");
+  CO_ASSIGN_OR_RETURN(Upload terms, co_await chunks_.open_upload_record(upload, timeout));
+  co_return co_await refer_all(upload, std::move(chunks), terms.replicas, timeout);
+}
+
+Task<Result<Inode>> FileService::commit(Caller caller, std::string path, CommitOrder order, Change change) {
+  NewContent content;
+  content.size = order.manifest.size;
+  content.etag = order.manifest.etag;
+  content.manifest = std::move(order.manifest);
+  content.upload = order.upload;
+  content.keeps_uploads = order.keeps_uploads;
+  CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.put(std::move(caller), std::move(path), std::move(content),
+                                                       std::move(order.attributes), std::move(change)));
+  follow(order.upload);
+  co_return inode;
+}
+
+Task<Result<std::vector<std::optional<ChunkRecord>>>> FileService::find_chunks(std::vector<ChunkId> chunks,
+                                                                               Duration timeout) {
+  std::vector<std::optional<ChunkRecord>> found(chunks.size());
+  Status status;
+  Window window(env_.loop(), kChunksAtOnce);
+  TaskGroup group(env_.loop());
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    auto permit = co_await window.acquire(1);
+    if (!permit.ok()) status = permit.error();
+    if (!status.ok()) break;
+    group.spawn(find_one(chunks_, chunks[i], found[i], timeout, status, std::move(*permit)));
+  }
+  co_await group.join();
+  CO_RETURN_IF_ERROR(std::move(status));
+  co_return found;
+}
+
+namespace {
+
+Task<Status> gather(std::vector<ChunkId>* into, ChunkId chunk) {
+  into->push_back(chunk);
+  co_return Status();
+}
+
+}  // namespace
+
+Task<Result<Inode>> FileService::copy(Caller caller, std::string path, std::string to, Change change) {
+  CO_ASSIGN_OR_RETURN(OpenedFile from, co_await open(caller, std::move(path), Follow::yes, true, change.timeout));
+  if (from.inode.type == FileType::directory) co_return Code::is_directory;
+  Attributes attributes = from.inode.attributes;
+  attributes.modified = attributes.accessed = 0;
+  if (from.content)
+    co_return co_await store_small(std::move(caller), std::move(to), std::move(*from.content), std::move(attributes),
+                                   std::move(change));
+  CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await open_upload(caller, to, change.timeout));
+  // Each chunk is referenced before the copy is committed, as if it had been stored again.
+  std::vector<ChunkId> chunks;
+  std::vector<ChunkId>* gathered = &chunks;
+  ChunkWalk walk(env_, nodes_, [gathered](ChunkId chunk) { return gather(gathered, chunk); });
+  Status referred = co_await walk.run(*from.inode.manifest);
+  if (referred.ok())
+    referred = co_await refer_all(upload.upload, std::move(chunks), upload.policy.replicas, change.timeout);
+  if (!referred.ok()) {
+    (void)(co_await chunks_.abort_upload(upload.upload, change.timeout)).ok();
+    if (referred.is(Code::not_found)) co_return Error(Code::stale, "the file was replaced while it was copied");
+    co_return referred.error();
+  }
+  CommitOrder order;
+  order.upload = upload.upload;
+  order.manifest = std::move(*from.inode.manifest);
+  order.attributes = std::move(attributes);
+  co_return co_await commit(std::move(caller), std::move(to), std::move(order), std::move(change));
+}
+
+}  // namespace vortex::node

@@ -1,0 +1,270 @@
+#include "tests/unit/node/file_rig.h"
+
+#include <algorithm>
+
+#include "dht/ring/ring.h"
+#include "tests/sim/dice.h"
+
+namespace vortex::node {
+
+ByteVector random_bytes(std::size_t size, std::uint64_t seed) {
+  sim::Dice dice(seed);
+  ByteVector bytes(size);
+  dice.fill(bytes);
+  return bytes;
+}
+
+void MemoryHolders::restart(std::size_t number) {
+  Node& state = node(number);
+  ++state.epoch;
+  state.sequence = 0;
+  std::erase_if(state.copies, [](const auto& copy) { return !copy.second.durable; });
+}
+
+std::vector<NodeId> MemoryHolders::owners(const ChunkId& chunk, std::size_t count) {
+  std::vector<dht::RingNode> members;
+  for (const auto& [id, state] : nodes_) members.push_back({id, 1, ""});
+  return dht::Ring(std::move(members)).owners(chunk, count);
+}
+
+Receipt MemoryHolders::receipt(const NodeId& node, const ChunkId& chunk, const Copy& copy) const {
+  Receipt receipt;
+  receipt.node = node;
+  receipt.chunk = chunk;
+  receipt.copy = copy.number;
+  receipt.length = static_cast<std::uint32_t>(copy.stored.size());
+  receipt.form = copy.form;
+  sealer_.seal(receipt);
+  return receipt;
+}
+
+Task<Result<MemoryHolders::Node*>> MemoryHolders::reach(NodeId id, Duration timeout) {
+  Node& node = nodes_.at(id);
+  Duration wait = std::min(timeout, node.delay);
+  if (wait > Duration(0)) CO_RETURN_IF_ERROR(co_await sleep_for(env_, wait));
+  if (node.delay > timeout) co_return Code::timed_out;
+  if (node.dead) co_return Code::unreachable;
+  co_return &node;
+}
+
+Task<Result<Receipt>> MemoryHolders::put(NodeId id, ChunkId chunk, std::uint16_t form, Buffer stored,
+                                         Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Node * node, co_await reach(id, timeout));
+  ++puts;
+  Copy& copy = node->copies[chunk];
+  if (copy.stored.empty()) {
+    copy.stored = std::move(stored);
+    copy.form = form;
+  }
+  copy.number = CopyNumber(node->epoch, ++node->sequence);
+  co_return receipt(id, chunk, copy);
+}
+
+Task<Result<Receipt>> MemoryHolders::touch(NodeId id, ChunkId chunk, Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Node * node, co_await reach(id, timeout));
+  auto copy = node->copies.find(chunk);
+  if (copy == node->copies.end()) co_return Code::not_found;
+  copy->second.number = CopyNumber(node->epoch, ++node->sequence);
+  co_return receipt(id, chunk, copy->second);
+}
+
+Task<Result<std::vector<Receipt>>> MemoryHolders::sync(NodeId id, std::vector<Receipt> staged, Duration timeout) {
+  if (before_sync) std::exchange(before_sync, {})();
+  CO_ASSIGN_OR_RETURN(Node * node, co_await reach(id, timeout));
+  for (Receipt& receipt : staged) {
+    if (receipt.copy.epoch != node->epoch) co_return Code::stale;
+    auto copy = node->copies.find(receipt.chunk);
+    if (copy != node->copies.end()) copy->second.durable = true;
+    receipt.durable = true;
+    sealer_.seal(receipt);
+  }
+  co_return staged;
+}
+
+Task<Result<HeldBytes>> MemoryHolders::get(NodeId id, ChunkId chunk, std::uint64_t offset, std::uint64_t length,
+                                           Duration timeout) {
+  CO_ASSIGN_OR_RETURN(Node * node, co_await reach(id, timeout));
+  ++gets;
+  auto copy = node->copies.find(chunk);
+  if (copy == node->copies.end()) co_return Code::not_found;
+  const Buffer& stored = copy->second.stored;
+  HeldBytes held;
+  held.length = static_cast<std::uint32_t>(stored.size());
+  held.form = copy->second.form;
+  if (offset > stored.size()) co_return Code::invalid_argument;
+  held.bytes = stored.slice(offset, std::min<std::uint64_t>(length, stored.size() - offset));
+  co_return held;
+}
+
+Task<Status> MemoryHolders::erase(NodeId id, ChunkId chunk, CopyNumber up_to) {
+  CO_ASSIGN_OR_RETURN(Node * node, co_await reach(id, seconds(1)));
+  auto copy = node->copies.find(chunk);
+  if (copy != node->copies.end() && copy->second.number <= up_to) node->copies.erase(copy);
+  co_return Status();
+}
+
+Task<Result<std::vector<dht::Record>>> AllRecords::more() {
+  std::vector<dht::Record> records;
+  while (records.empty() && next_ < partitions_.count()) {
+    auto take = [&records](const dht::PackedRecord& packed) {
+      dht::Record record;
+      record.key = packed.key().copy();
+      record.version = packed.version();
+      record.value = to_vector(packed.value());
+      records.push_back(std::move(record));
+      return true;
+    };
+    dht::Key first;
+    partitions_.partition(next_++).records().visit(first, take);
+  }
+  co_return records;
+}
+
+sim::WorldOptions FileRig::quiet() {
+  sim::WorldOptions options;
+  options.log_level = LogLevel::error;
+  return options;
+}
+
+FilePolicy FileRig::small_chunks() {
+  FilePolicy policy;
+  policy.chunks.cut = chunker::CutPolicy::fixed(4096);
+  policy.chunks.compression = chunker::Compression::none;
+  policy.inline_max = 100;
+  return policy;
+}
+
+FileServiceOptions FileRig::service_options(std::size_t nodes) {
+  FileServiceOptions options;
+  options.active_nodes = [nodes] { return nodes; };
+  return options;
+}
+
+FileRig::FileRig(std::size_t nodes, FilePolicy policy, std::uint64_t seed)
+    : world(seed, quiet()),
+      machine(world.add_machine()),
+      records(machine.env(), partitions),
+      sealer(as_bytes("secret")),
+      holders(machine.env(), sealer, nodes),
+      tree(machine.env(), records),
+      names(tree),
+      chunk_records(machine.env(), records),
+      files(service, Caller::root()),
+      reader(machine.env(), files, holders),
+      service(machine.env(), names, chunk_records, reader, sealer, service_options(nodes)),
+      storer(machine.env(), files, holders),
+      fetcher(machine.env(), files, holders) {
+  REQUIRE(run([&](Env&) { return tree.create_root(Attributes(), policy, seconds(1)); }).ok());
+}
+
+FileRig::~FileRig() {
+  auto stop = [](Env&, FileService* of, Tree* and_of) -> Task<Status> {
+    co_await of->stop();
+    co_await and_of->stop();
+    co_return Status();
+  };
+  EXPECT(world.run(machine, stop, &service, &tree).ok());
+  machine.kill();
+}
+
+Result<Inode> FileRig::store(const std::string& path, ByteView content, StoreOptions options) {
+  MemorySource source(content);
+  return run([&](Env&) { return storer.store(path, source, options); });
+}
+
+Result<Inode> FileRig::write(const std::string& path, std::uint64_t offset, ByteView content) {
+  MemorySource source(content);
+  return run([&](Env&) { return storer.write(path, offset, source, StoreOptions()); });
+}
+
+Result<ByteVector> FileRig::fetch(const std::string& path, std::uint64_t offset, std::uint64_t length) {
+  MemorySink sink;
+  FetchOptions options;
+  options.offset = offset;
+  options.length = length;
+  auto fetched = run([&](Env&) { return fetcher.fetch(path, sink, options); });
+  if (!fetched.ok()) return fetched.error();
+  return sink.take();
+}
+
+Result<Inode> FileRig::copy(const std::string& from, const std::string& to) {
+  return run([&](Env&) { return service.copy(root, from, to, Change()); });
+}
+Status FileRig::unlink(const std::string& path) {
+  return run([&](Env&) { return names.unlink(root, path, Change()); });
+}
+Status FileRig::rename(const std::string& from, const std::string& to) {
+  return run([&](Env&) { return names.rename(root, from, to, RenameOptions(), Change()); });
+}
+
+void FileRig::janitor() {
+  auto body = [](Env& env, FileRig* rig) -> Task<Status> {
+    ChunkRecords& chunks = rig->chunk_records;
+    FileTime future = env.clock().wall_now().time_since_epoch().count() + 1;
+    MemoryHolders* nodes = &rig->holders;
+    ChunkRecords::Erase erase = [nodes](NodeId node, ChunkId chunk, CopyNumber up_to) {
+      return nodes->erase(node, chunk, up_to);
+    };
+    AllRecords all(rig->partitions);
+    while (true) {
+      CO_ASSIGN_OR_RETURN(std::vector<dht::Record> some, co_await all.more());
+      if (some.empty()) break;
+      for (const dht::Record& record : some) {
+        UploadName upload;
+        upload.place = record.key.place;
+        ByteView name = ByteView(record.key.name).subspan(1);
+        bool named = name.size() == Id::kSize;
+        if (named) std::copy(name.begin(), name.end(), upload.id.bytes.begin());
+        if (name_in(record.key, RecordKind::upload))
+          CO_RETURN_IF_ERROR(co_await chunks.settle_upload(upload, future, rig->reader, seconds(5)));
+        if (name_in(record.key, RecordKind::release))
+          CO_RETURN_IF_ERROR(co_await chunks.settle_release(record.key, rig->reader, seconds(5)));
+        if (name_in(record.key, RecordKind::reference))
+          CO_RETURN_IF_ERROR(co_await chunks.settle_reference(record.key.place, upload.id, seconds(5)));
+        bool chunk = name_in(record.key, RecordKind::header) && decode_record<ChunkRecord>(record.value).ok();
+        for (int step = 0; chunk && step < 20; ++step) {
+          CO_ASSIGN_OR_RETURN(bool gone, co_await chunks.drop_step(record.key.place, future, erase, seconds(5)));
+          if (gone) break;
+        }
+      }
+    }
+    co_return Status();
+  };
+  for (int round = 0; round < 4; ++round) REQUIRE(world.run(machine, body, this).ok());
+}
+
+AuditReport FileRig::audit() {
+  Audit audit(machine.env(), reader);
+  AllRecords all(partitions);
+  auto report = run([&](Env&) { return audit.run(all); });
+  REQUIRE(report.ok());
+  for (const std::string& finding : report->findings) INFO(finding);
+  std::string text;
+  for (const std::string& finding : report->findings) text += finding + "\n";
+  EXPECT_EQ(text, "");
+  return *report;
+}
+
+std::set<ChunkId> FileRig::chunks_of(const std::string& path) {
+  std::set<ChunkId> chunks;
+  auto inode = run([&](Env&) { return names.stat(root, path, Follow::yes, seconds(1)); });
+  REQUIRE(inode.ok());
+  REQUIRE(inode->manifest.has_value());
+  auto note = [](std::set<ChunkId>* into, ChunkId chunk) -> Task<Status> {
+    into->insert(chunk);
+    co_return Status();
+  };
+  std::set<ChunkId>* noted = &chunks;
+  ChunkWalk walk(machine.env(), reader, [noted, note](ChunkId chunk) { return note(noted, chunk); });
+  REQUIRE(run([&](Env&) { return walk.run(*inode->manifest); }).ok());
+  return chunks;
+}
+
+ChunkRecord FileRig::record(const ChunkId& chunk) {
+  auto found = run([&](Env&) { return chunk_records.get(chunk, seconds(1)); });
+  REQUIRE(found.ok());
+  REQUIRE(found->has_value());
+  return **found;
+}
+
+}  // namespace vortex::node

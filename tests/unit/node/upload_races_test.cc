@@ -1,0 +1,211 @@
+// The races for which there are uploads, receipts and copy numbers.
+#include "tests/unit/node/file_rig.h"
+
+using namespace vortex;
+using namespace vortex::node;
+
+namespace {
+
+struct Begun {
+  OpenedUpload upload;
+  std::unique_ptr<UploadRun> run;
+  CommitOrder order;
+};
+
+Task<Status> send_all(FileRig* rig, Begun* begun, ByteView content) {
+  CO_ASSIGN_OR_RETURN(begun->upload, co_await rig->files.open_upload("/f", seconds(1)));
+  StoreOptions options;
+  UploadRun run(rig->machine.env(), rig->files, rig->holders, begun->upload, options);
+  chunker::ManifestBuilder builder;
+  MemorySource source(content);
+  ByteVector none;
+  Status sent = co_await run.add_stream(std::move(none), 0, source, 0, nullptr, &builder);
+  begun->order.manifest = builder.finish();
+  if (sent.ok()) sent = co_await run.add_nodes(builder.take_nodes());
+  if (sent.ok()) sent = co_await run.finish();
+  co_await run.stop();
+  begun->order.upload = begun->upload.upload;
+  co_return sent;
+}
+
+Result<Inode> commit(FileRig& rig, Begun& begun, const std::string& path = "/f") {
+  return rig.run([&](Env&) { return rig.files.commit(path, begun.order, Change()); });
+}
+
+}  // namespace
+
+TEST_CASE("a store slower than the janitor fails and leaves nothing, and may be repeated") {
+  FileRig rig;
+  ByteVector content = random_bytes(20'000, 1);
+  Begun begun;
+  REQUIRE(rig.run([&](Env&) { return send_all(&rig, &begun, content); }).ok());
+  rig.janitor();
+  auto late = commit(rig, begun);
+  CAPTURE(late.ok());
+  EXPECT(late.is(Code::expired));
+  EXPECT(rig.fetch("/f").is(Code::not_found));
+  EXPECT_EQ(rig.audit().chunks, 0);
+  REQUIRE(rig.store("/f", content).ok());
+  rig.janitor();
+  EXPECT(*rig.fetch("/f") == content);
+  EXPECT_EQ(rig.audit().defects, 0);
+}
+
+TEST_CASE("the janitor comes at any moment between the chunks and the commit: one of the two wins") {
+  for (int steps = 0; steps < 6; ++steps) {
+    FileRig rig;
+    ByteVector content = random_bytes(9000, 1);
+    Begun begun;
+    REQUIRE(rig.run([&](Env&) { return send_all(&rig, &begun, content); }).ok());
+    FileTime future = 4'000'000'000'000'000'000;
+    if (steps > 0) {
+      auto settle = rig.run([&](Env&) {
+        return rig.chunk_records.settle_upload(begun.upload.upload, steps % 2 == 0 ? 0 : future, rig.reader,
+                                               seconds(1));
+      });
+      REQUIRE(settle.ok());
+    }
+    auto committed = commit(rig, begun);
+    EXPECT_EQ(committed.ok(), steps % 2 == 0);
+    rig.janitor();
+    if (committed.ok()) {
+      EXPECT(*rig.fetch("/f") == content);
+    } else {
+      EXPECT(rig.fetch("/f").is(Code::not_found));
+    }
+    EXPECT_EQ(rig.audit().unsettled, 0);
+  }
+}
+
+TEST_CASE("a rename between commit and confirmation loses no reference") {
+  FileRig rig;
+  ByteVector content = random_bytes(20'000, 1);
+  Begun begun;
+  REQUIRE(rig.run([&](Env&) { return send_all(&rig, &begun, content); }).ok());
+  // The service dies before it confirms.
+  auto stop = [](Env&, FileService* service) -> Task<Status> {
+    co_await service->stop();
+    co_return Status();
+  };
+  REQUIRE(rig.world.run(rig.machine, stop, &rig.service).ok());
+  REQUIRE(commit(rig, begun).ok());
+  REQUIRE(rig.run([&](Env&) { return rig.names.mkdir(rig.root, "/d", Attributes(), Change()); }).ok());
+  REQUIRE(rig.rename("/f", "/d/g").ok());
+  rig.janitor();
+  EXPECT(*rig.fetch("/d/g") == content);
+  AuditReport report = rig.audit();
+  EXPECT_EQ(report.unsettled, 0);
+  EXPECT_EQ(report.chunks, rig.chunks_of("/d/g").size());
+}
+
+TEST_CASE("a file removed between commit and confirmation is given back") {
+  FileRig rig;
+  Begun begun;
+  ByteVector content = random_bytes(20'000, 1);
+  REQUIRE(rig.run([&](Env&) { return send_all(&rig, &begun, content); }).ok());
+  auto stop = [](Env&, FileService* service) -> Task<Status> {
+    co_await service->stop();
+    co_return Status();
+  };
+  REQUIRE(rig.world.run(rig.machine, stop, &rig.service).ok());
+  REQUIRE(commit(rig, begun).ok());
+  REQUIRE(rig.unlink("/f").ok());
+  rig.janitor();
+  EXPECT_EQ(rig.audit().chunks, 0);
+}
+
+TEST_CASE("a holder that restarts between staging and sync is not taken for durable") {
+  FileRig rig(3);
+  rig.holders.before_sync = [&] {
+    rig.holders.restart(1);
+    rig.holders.restart(2);
+  };
+  ByteVector content = random_bytes(20'000, 1);
+  REQUIRE(rig.store("/f", content).ok());
+  // All power goes: what counts as held is there.
+  for (std::size_t node = 1; node <= 3; ++node) rig.holders.restart(node);
+  for (const ChunkId& chunk : rig.chunks_of("/f")) {
+    ChunkRecord record = rig.record(chunk);
+    EXPECT_GE(record.holders.size(), 2);
+    for (const Holder& holder : record.holders)
+      for (std::size_t node = 1; node <= 3; ++node)
+        if (holder.node == MemoryHolders::id(node)) EXPECT(rig.holders.node(node).copies.contains(chunk));
+  }
+  EXPECT(*rig.fetch("/f") == content);
+}
+
+TEST_CASE("a late drop spares a newer copy of the same bytes") {
+  FileRig rig;
+  ByteVector content = random_bytes(4000, 1);
+  REQUIRE(rig.store("/f", content).ok());
+  ChunkId chunk = *rig.chunks_of("/f").begin();
+  REQUIRE(rig.unlink("/f").ok());
+  rig.settle();
+  std::vector<std::pair<NodeId, CopyNumber>> late;
+  // The drops are written down and sent, but the network keeps them.
+  FileTime future = 4'000'000'000'000'000'000;
+  ChunkRecords::Erase lost = [&late](NodeId node, ChunkId, CopyNumber up_to) -> Task<Status> {
+    late.emplace_back(node, up_to);
+    return []() -> Task<Status> { co_return Code::timed_out; }();
+  };
+  REQUIRE(rig.run([&](Env&) { return rig.chunk_records.drop_step(chunk, future, lost, seconds(1)); }).ok());
+  EXPECT(
+      rig.run([&](Env&) { return rig.chunk_records.drop_step(chunk, future, lost, seconds(1)); }).is(Code::timed_out));
+  REQUIRE_EQ(late.size(), 1);
+  REQUIRE(rig.store("/g", content).ok());
+  for (const auto& [node, up_to] : late)
+    REQUIRE(rig.run([&](Env&) { return rig.holders.erase(node, chunk, up_to); }).ok());
+  EXPECT_EQ(rig.holders.copies_of(chunk), 3);
+  rig.janitor();
+  EXPECT_EQ(rig.holders.copies_of(chunk), 3);
+  EXPECT(*rig.fetch("/g") == content);
+  EXPECT_EQ(rig.audit().defects, 0);
+}
+
+TEST_CASE("a receipt for a copy that a drop may erase counts for nothing") {
+  StoredCopies stored;
+  stored.chunk.bytes[0] = 9;
+  Receipt receipt;
+  receipt.chunk = stored.chunk;
+  receipt.durable = true;
+  receipt.node.bytes[0] = 1;
+  receipt.copy = CopyNumber(1, 5);
+  stored.receipts.push_back(receipt);
+  auto record = with_copies(std::nullopt, stored, 1);
+  REQUIRE(record.ok());
+  REQUIRE(begin_drop(*record, receipt.node));
+  EXPECT(with_copies(*record, stored, 1).is(Code::too_few_nodes));
+  stored.receipts[0].copy = CopyNumber(1, 6);
+  auto again = with_copies(*record, stored, 1);
+  REQUIRE(again.ok());
+  EXPECT_EQ(again->drops.size(), 1);
+  EXPECT(!end_drop(*again, receipt.node, CopyNumber(1, 4)));
+  EXPECT(end_drop(*again, receipt.node, CopyNumber(1, 5)));
+  EXPECT_EQ(again->holders.size(), 1);
+}
+
+TEST_CASE("two stores of the same bytes and a delete in between leave the other whole") {
+  FileRig rig;
+  ByteVector content = random_bytes(12'000, 1);
+  Begun second;
+  REQUIRE(rig.store("/a", content).ok());
+  REQUIRE(rig.run([&](Env&) { return send_all(&rig, &second, content); }).ok());
+  REQUIRE(rig.unlink("/a").ok());
+  rig.settle();
+  REQUIRE(commit(rig, second).ok());
+  rig.settle();
+  rig.janitor();
+  EXPECT(*rig.fetch("/f") == content);
+  EXPECT_EQ(rig.audit().unsettled, 0);
+}
+
+TEST_CASE("bytes that nobody has checked are not shared with another key") {
+  StoredCopies stored;
+  stored.stored_by.bytes[0] = 1;
+  auto record = with_copies(std::nullopt, stored, 0);
+  REQUIRE(record.ok());
+  stored.stored_by.bytes[0] = 2;
+  EXPECT(with_copies(*record, stored, 0).is(Code::permission_denied));
+  record->checked = true;
+  EXPECT(with_copies(*record, stored, 0).ok());
+}
