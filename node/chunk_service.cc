@@ -6,6 +6,7 @@
 #include "net/channel.h"
 #include "net/messages/chunk.h"
 #include "node/access/rights.h"
+#include "node/files/chunk_record.h"
 
 namespace vortex::node {
 
@@ -89,6 +90,10 @@ Receipt ChunkService::receipt(const ChunkId& chunk, const PutResult& result) con
 }
 
 Task<Result<Receipt>> ChunkService::put(ChunkId chunk, Buffer stored, std::uint16_t form, bool& existed) {
+  // What a reader is told about a copy's form is what its bytes say.
+  CO_ASSIGN_OR_RETURN(chunker::ChunkHeader header, chunker::decode_header(stored));
+  bool fits = header.stored_size() == stored.size() && form_of(header) == form;
+  if (!fits) co_return Error(Code::invalid_argument, "a chunk of another form than it is said to have");
   CO_ASSIGN_OR_RETURN(PutResult result, co_await store_.put(chunk, std::move(stored), form));
   existed = result.existed;
   co_return receipt(chunk, result);

@@ -5,9 +5,23 @@
 #include "base/event.h"
 #include "base/pool.h"
 #include "base/task_group.h"
-#include "chunker/pack.h"
+#include "chunker/form.h"
+#include "chunker/unpack.h"
 
 namespace vortex::node {
+
+namespace {
+
+// The form of this copy. Copies of a chunk that is not sealed may differ in it, when different files brought them.
+chunker::StoredForm form_of(const HeldBytes& held) {
+  chunker::StoredForm form;
+  form.size = held.length;
+  form.compressed = (held.form & kFormCompressed) != 0;
+  form.sealed = (held.form & kFormSealed) != 0;
+  return form;
+}
+
+}  // namespace
 
 struct ChunkReader::Race {
   explicit Race(Loop& loop) : changed(loop) {}
@@ -38,7 +52,8 @@ Task<void> ChunkReader::ask(Race& race, NodeId node, bool hedge) {
     // A copy that is not the chunk is as good as none.
     Buffer stored = bytes->bytes;
     ChunkId chunk = race.chunk;
-    auto work = [chunk, stored] { return chunker::check_stored(chunk, stored); };
+    chunker::StoredForm form = form_of(*bytes);
+    auto work = [chunk, form, stored] { return chunker::check_stored(chunk, form, stored); };
     Status sound = co_await env_.pool().run(std::move(work));
     if (!sound.ok()) bytes = sound.error();
   }
@@ -133,19 +148,28 @@ Task<Result<Buffer>> ChunkReader::read(chunker::Extent extent, std::uint64_t fil
     }
   }
   CO_ASSIGN_OR_RETURN(HeldBytes held, co_await get(extent.chunk, 0, kChunkStoredMax, true));
+  chunker::PlacedExtent placed;
+  placed.offset = file_offset;
+  placed.extent = extent;
+  if (!extent.sealed) {
+    placed.extent.compressed = form_of(held).compressed;
+    placed.extent.stored_size = held.length;
+  }
   Buffer stored = std::move(held.bytes);
-  ChunkId chunk = extent.chunk;
-  auto work = [chunk, stored, file_offset] {
-    return chunker::unpack(chunk, stored, file_offset, nullptr, chunker::Trust::checksums);
-  };
+  auto work = [placed, stored] { return chunker::unpack(placed, stored, nullptr, chunker::Trust::checksums); };
   CO_ASSIGN_OR_RETURN(Buffer plain, co_await env_.pool().run(std::move(work)));
-  if (plain.size() < extent.skip + from + count) co_return Error(Code::damaged, "a chunk is shorter than its extent");
-  co_return plain.slice(extent.skip + from, count);
+  co_return plain.slice(from, count);
 }
 
 Task<Result<ByteVector>> ChunkReader::load(ChunkId node) {
   CO_ASSIGN_OR_RETURN(HeldBytes held, co_await get(node, 0, kChunkStoredMax, true));
-  CO_ASSIGN_OR_RETURN(Buffer plain, chunker::unpack(node, held.bytes, 0, nullptr, chunker::Trust::checksums));
+  CO_ASSIGN_OR_RETURN(chunker::ChunkHeader header, chunker::decode_header(held.bytes));
+  chunker::PlacedExtent placed;
+  placed.extent.chunk = node;
+  placed.extent.length = header.plain_size;
+  placed.extent.stored_size = held.length;
+  placed.extent.compressed = form_of(held).compressed;
+  CO_ASSIGN_OR_RETURN(Buffer plain, chunker::unpack(placed, held.bytes, nullptr, chunker::Trust::checksums));
   co_return to_vector(plain.view());
 }
 

@@ -82,30 +82,29 @@ Task<void> FileService::work() {
 Task<Result<OpenedFile>> FileService::open(Caller caller, std::string path, Follow follow_link, bool content,
                                            Duration timeout) {
   OpenedFile file;
-  if (content) {
-    auto small = co_await names_.read_small(caller, path, timeout);
-    if (small.ok()) {
-      file.inode = std::move(small->inode);
-      file.content = std::move(small->bytes);
-      co_return file;
+  while (true) {
+    if (content) {
+      auto small = co_await names_.read_small(caller, path, timeout);
+      if (small.ok()) {
+        file.inode = std::move(small->inode);
+        file.content = std::move(small->bytes);
+        co_return file;
+      }
+      bool other = small.is(Code::stale) || small.is(Code::is_directory);
+      if (!other) co_return small.error();
     }
-    bool other = small.is(Code::stale) || small.is(Code::is_directory);
-    if (!other) co_return small.error();
+    CO_ASSIGN_OR_RETURN(file.inode, co_await names_.stat(caller, path, follow_link, timeout));
+    // It has become a small one since.
+    if (!content || !file.inode.small()) co_return file;
   }
-  CO_ASSIGN_OR_RETURN(file.inode, co_await names_.stat(std::move(caller), std::move(path), follow_link, timeout));
-  co_return file;
 }
 
 Task<Result<Inode>> FileService::store_small(Caller caller, std::string path, ByteVector content, Attributes attributes,
                                              Change change) {
   if (content.size() > kInlineMax) co_return Code::too_large;
   caller.own(attributes);
-  Follow follow_link = Follow::yes;
-  // What must be new is not looked for behind a link.
-  if (change.only_if.absent) follow_link = Follow::no;
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve(std::move(caller), std::move(path), Permission::write,
-                                                           follow_link, change.timeout));
-  if (at.root() || at.wants_directory) co_return Code::is_directory;
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve_file(std::move(caller), std::move(path),
+                                                                change.only_if.absent, change.timeout));
   CO_ASSIGN_OR_RETURN(std::uint32_t small, co_await inline_max(at.directory, change.timeout));
   if (content.size() > small) co_return Code::too_large;
   co_return co_await names_.tree().put(at.directory, at.name, NewContent::of(content), std::move(attributes),
@@ -125,9 +124,7 @@ Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeo
 }
 
 Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string path, Duration timeout) {
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await names_.resolve(caller, std::move(path), Permission::write, Follow::yes, timeout));
-  if (at.root() || at.wants_directory) co_return Code::is_directory;
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve_file(caller, std::move(path), false, timeout));
   CO_ASSIGN_OR_RETURN(Inode directory, co_await names_.tree().directory(at.directory, timeout));
   OpenedUpload opened;
   opened.policy = directory.policy.value_or(FilePolicy());

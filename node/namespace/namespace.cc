@@ -92,12 +92,8 @@ Task<Result<FilePolicy>> Namespace::policy(Caller caller, std::string path, Dura
 Task<Result<Inode>> Namespace::put(Caller caller, std::string path, NewContent content, Attributes attributes,
                                    Change change) {
   caller.own(attributes);
-  Follow follow_link = Follow::yes;
-  // What must be new is not looked for behind a link.
-  if (change.only_if.absent) follow_link = Follow::no;
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve(std::move(caller), std::move(path), Permission::write, follow_link,
-                                                    change.timeout));
-  if (at.root() || at.wants_directory) co_return Code::is_directory;
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await resolve_file(std::move(caller), std::move(path), change.only_if.absent, change.timeout));
   co_return co_await tree_.put(at.directory, at.name, std::move(content), std::move(attributes), std::move(change));
 }
 

@@ -49,6 +49,9 @@ class Namespace {
   // path as he wrote it and on where it leads.
   Task<Result<Resolved>> resolve(Caller caller, std::string path, Permission right, Follow follow, Duration timeout);
 
+  // For a file that is to be written: through links, unless it must be new.
+  Task<Result<Resolved>> resolve_file(Caller caller, std::string path, bool absent, Duration timeout);
+
   Task<Result<Inode>> stat(Caller caller, std::string path, Follow follow, Duration timeout);
   Task<Result<std::string>> readlink(Caller caller, std::string path, Duration timeout);
   Task<Result<SmallFile>> read_small(Caller caller, std::string path, Duration timeout);

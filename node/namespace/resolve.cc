@@ -112,6 +112,18 @@ Task<Result<Resolved>> Namespace::resolve_name(Caller caller, std::string path, 
   co_return resolved;
 }
 
+Task<Result<Resolved>> Namespace::resolve_file(Caller caller, std::string path, bool absent, Duration timeout) {
+  Resolved at;
+  if (path.ends_with('/') || absent) {
+    CO_ASSIGN_OR_RETURN(at, co_await resolve_name(std::move(caller), std::move(path), timeout));
+  } else {
+    CO_ASSIGN_OR_RETURN(at,
+                        co_await resolve(std::move(caller), std::move(path), Permission::write, Follow::yes, timeout));
+  }
+  if (at.root() || at.wants_directory) co_return Code::is_directory;
+  co_return at;
+}
+
 Task<Result<Id>> Namespace::resolve_directory(Caller caller, std::string path, Permission right, Duration timeout) {
   CO_ASSIGN_OR_RETURN(Resolved resolved,
                       co_await resolve(std::move(caller), std::move(path), right, Follow::yes, timeout));

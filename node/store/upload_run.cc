@@ -68,7 +68,7 @@ Task<Status> UploadRun::add(chunker::StoredChunk chunk) {
   if (!status_.ok()) co_return status_;
   if (known_.contains(chunk.id)) co_return Status();
   if (known_.size() >= kKnownMax) known_.clear();
-  CO_ASSIGN_OR_RETURN(Permit permit, co_await window_.acquire(chunk.stored.size()));
+  CO_ASSIGN_OR_RETURN(Permit permit, co_await window_.acquire(std::max(chunk.memory, chunk.stored.size())));
   if (!status_.ok()) co_return status_;
   known_.insert(chunk.id);
   auto parcel = std::make_unique<Parcel>();
@@ -156,7 +156,7 @@ Task<void> UploadRun::produce(UploadRun& self, chunker::Pipeline& pipeline, Byte
                               std::uint64_t& hole, Status& status) {
   status = co_await self.feed(pipeline, std::move(first), source, hole);
   // The consumer waits for the next chunk: there is none.
-  if (!status.ok()) (void)(co_await pipeline.finish()).ok();
+  if (!status.ok()) pipeline.abandon();
 }
 
 Task<Status> UploadRun::add_stream(ByteVector first, std::uint64_t hole, ByteSource& source, std::uint64_t offset,
@@ -186,8 +186,9 @@ Task<Status> UploadRun::add_stream(ByteVector first, std::uint64_t hole, ByteSou
     }
     co_await producer.stop();
     co_await pipeline.stop();
+    // A stream that broke off is `cancelled` for whoever consumes it: its producer knows why.
+    if (consumed.ok() || consumed.is(Code::cancelled)) CO_RETURN_IF_ERROR(std::move(produced));
     CO_RETURN_IF_ERROR(std::move(consumed));
-    CO_RETURN_IF_ERROR(std::move(produced));
     more = hole > 0;
     if (!more) break;
     take(chunker::Extent::hole(hole));
