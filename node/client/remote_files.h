@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "base/env.h"
 #include "net/messages/files.h"
 #include "net/peers.h"
 #include "node/store/file_records.h"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/mailbox.h"
+#include "base/task_group.h"
 #include "net/dispatcher.h"
 #include "node/files/chunk_records.h"
 #include "node/namespace/namespace.h"

@@ -1,6 +1,8 @@
 // From messages to the file service and back.
 #include <algorithm>
 
+#include "base/task_group.h"
+#include "base/window.h"
 #include "net/channel.h"
 #include "node/file_service/file_service.h"
 #include "node/file_service/wire.h"

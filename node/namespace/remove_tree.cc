@@ -1,4 +1,6 @@
 // Removing by path: files, directories, and directories with everything in them.
+#include <algorithm>
+
 #include "base/task_group.h"
 #include "base/window.h"
 #include "node/namespace/namespace.h"
@@ -42,7 +44,8 @@ Task<void> Namespace::remove_file(Id directory, std::string name, RemovedTree& r
 Task<Status> Namespace::empty(Id directory, std::uint64_t max, RemovedTree& removed, Duration timeout) {
   std::string after;
   while (removed.entries < max) {
-    auto listing = co_await tree_.list(directory, after, kRemovePage, timeout);
+    std::size_t page = std::min<std::uint64_t>(kRemovePage, max - removed.entries);
+    auto listing = co_await tree_.list(directory, after, page, timeout);
     if (listing.is(Code::not_found)) co_return Status();
     if (!listing.ok()) co_return listing.error();
     Status failed;

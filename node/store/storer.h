@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/event.h"
+#include "base/task_group.h"
+#include "base/window.h"
 #include "chunker/manifest_builder.h"
 #include "chunker/pipeline.h"
 #include "node/store/file_records.h"
