@@ -10,7 +10,6 @@
 namespace vortex::dht {
 
 namespace {
-constexpr std::size_t kHeartbeatLinksMax = 4096;
 // What rides on one acknowledgement.
 constexpr std::size_t kMovedOnMax = 1000;
 constexpr Duration kConnectWithin = seconds(5);
@@ -60,6 +59,7 @@ void Heartbeats::start() {
   auto notice = [this](const Member& now, const MemberChange& change) { changed(now, change); };
   observer_ = directory_.observe(notice);
   choose_again_ = true;
+  randoms_until_ = env_.now() + seconds(60);
   next_retry_ = env_.now() + seconds(1);
   arm(env_.now());
 }
