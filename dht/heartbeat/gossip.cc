@@ -23,15 +23,18 @@ void Gossip::rewind() {
   if (!met_) introduced_ = false;
 }
 
+void Gossip::start_here(const Directory& directory) {
+  if (started_) return;
+  started_ = true;
+  told_ = confirmed_ = directory.position();
+  passed_.clear();
+}
+
 bool Gossip::tell(const Directory& directory, const NodeId& self, net::Pulse& pulse) {
   pulse.received = received_;
   pulse.lost = lost_;
-  if (!started_) {
-    // It starts at our present position; what came before is for the comparison of digests to find.
-    started_ = true;
-    told_ = confirmed_ = directory.position();
-    passed_.clear();
-  }
+  // What came before is for the comparison of digests to find.
+  start_here(directory);
   if (!introduced_) {
     introduced_ = true;
     if (auto member = directory.find(self)) pulse.news.push_back(*member);

@@ -24,6 +24,8 @@ class Gossip {
   Status hear(Directory& directory, const net::Pulse& pulse);
   // A pulse of ours, or its answer, may have been lost: tell again what the peer has not confirmed, and let it do so.
   void rewind();
+  // The peer knows the directory as it is now: tell it what changes from here on.
+  void start_here(const Directory& directory);
   // The peer is in a new life, or we never met: it knows nothing of our positions, nor we of its.
   void forget();
 

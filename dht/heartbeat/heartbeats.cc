@@ -10,7 +10,6 @@
 namespace vortex::dht {
 
 namespace {
-constexpr std::size_t kHeartbeatLinksMax = 4096;
 // What rides on one acknowledgement.
 constexpr std::size_t kMovedOnMax = 1000;
 constexpr Duration kConnectWithin = seconds(5);
@@ -20,6 +19,9 @@ constexpr Duration kForgetLedger = std::chrono::minutes(10);
 constexpr int kLateShare = 2;
 // A peer with news waits so much of an interval at least between two heartbeats.
 constexpr int kHurryShare = 4;
+// Where everybody exchanges heartbeats with so many, each may be a little rarer: the first of so many observers is
+// soon.
+constexpr std::size_t kCrowd = 64;
 // Members chosen at random are for mixing and need no close watch.
 constexpr int kRandomPeriods = 3;
 }  // namespace
@@ -30,7 +32,7 @@ Heartbeats::Heartbeats(Env& env, net::Peers& peers, net::Dispatcher& dispatcher,
       peers_(peers),
       directory_(directory),
       options_(options),
-      votes_from_(dht::votes_from(env.now())),
+      votes_from_(env.now() + options.lease),
       beats_(env.metrics().counter("vortex_heartbeats_sent", "heartbeats sent")),
       suspicions_(env.metrics().counter("vortex_members_suspected", "members that this node has suspected")),
       condemned_(env.metrics().counter("vortex_members_condemned", "members that this node has declared dead")),
@@ -57,6 +59,7 @@ void Heartbeats::start() {
   auto notice = [this](const Member& now, const MemberChange& change) { changed(now, change); };
   observer_ = directory_.observe(notice);
   choose_again_ = true;
+  randoms_until_ = env_.now() + seconds(60);
   next_retry_ = env_.now() + seconds(1);
   arm(env_.now());
 }
@@ -118,7 +121,10 @@ Heartbeats::Link& Heartbeats::link_to(const NodeId& id) {
 }
 
 Duration Heartbeats::period_of(const Link& link) const {
-  return link.random && !link.watched ? kRandomPeriods * options_.interval : options_.interval;
+  if (link.partner) return std::min(options_.interval, options_.lease / 3);
+  if (!link.watched) return kRandomPeriods * options_.interval;
+  bool crowded = options_.topology == Topology::all_to_all && directory_.belonging() > kCrowd;
+  return crowded ? options_.interval * 3 / 2 : options_.interval;
 }
 
 void Heartbeats::arm(Instant at) {
@@ -137,7 +143,7 @@ void Heartbeats::tick() {
   if (now - timer_at_ > options_.interval / kLateShare)
     for (auto& [id, link] : links_) link->watch.excuse(now);
   if (refute_) refute();
-  if (choose_again_) choose_links(now);
+  if (choose_again_ || (options_.topology == Topology::ring && now >= randoms_until_)) choose_links(now);
   bool hurry = std::exchange(hurry_, false);
   Instant next = now + options_.interval / 4;
   for (auto& [id, link] : links_) {
@@ -296,8 +302,8 @@ net::Pulse Heartbeats::pulse_for(Link& link) {
     arm(link.next_beat);
   }
   // It must hear what is said of it, however long ago that was.
-  auto peer = directory_.find(link.id);
-  if (peer && peer->health != Health::alive) pulse.news.push_back(std::move(*peer));
+  if (directory_.health(link.id) != Health::alive)
+    if (auto peer = directory_.find(link.id)) pulse.news.push_back(std::move(*peer));
   pulse.digest = directory_.digest();
   pulse.settings = settings_version_;
   pulse.key_epoch = key_epoch_;

@@ -10,7 +10,7 @@
 namespace vortex::dht {
 
 namespace {
-constexpr std::size_t kPageBytes = 256 * kKiB;
+constexpr std::size_t kPageBytes = 64 * kKiB;
 constexpr std::size_t kPageMembers = kPageBytes / 128;
 static_assert(kPageBytes + Directory::kBuckets * 4 + 64 < kFrameBodyMax);
 // As long as gossip is under way directories differ; what stays is a gap.
@@ -71,6 +71,7 @@ Task<Status> Heartbeats::compare_with(net::Target peer, Duration timeout) {
     net::CompareMembersResponse& answer = reply->response;
     bool senseless = answer.buckets.size() != Directory::kBuckets || answer.next > Directory::kBuckets ||
                      (first < Directory::kBuckets && answer.next <= first);
+    senseless = senseless || answer.id == options_.self;
     if (senseless) co_return Error(Code::bad_message, "a comparison that leads nowhere");
     if (first < Directory::kBuckets) add_missing(answer, first, news);
     for (const Member& member : answer.members) {
@@ -79,6 +80,7 @@ Task<Status> Heartbeats::compare_with(net::Target peer, Duration timeout) {
     }
     if (refute_) refute();
     first = std::max<std::size_t>(first, answer.next);
+    if (!stopped_ && options_.topology == Topology::ring && randoms_.insert(answer.id).second) choose_again_ = true;
     if (env_.now() >= deadline) co_return Code::timed_out;
   }
   co_return Status();
@@ -98,7 +100,8 @@ void Heartbeats::add_missing(const net::CompareMembersResponse& answer, std::siz
   }
 }
 
-Result<net::CompareMembersResponse> Heartbeats::serve_comparison(net::Context&, net::CompareMembersRequest& request) {
+Result<net::CompareMembersResponse> Heartbeats::serve_comparison(net::Context& context,
+                                                                 net::CompareMembersRequest& request) {
   if (request.buckets.size() != Directory::kBuckets || request.first > Directory::kBuckets)
     return Error(Code::bad_message, "a comparison of another kind");
   for (const Member& member : request.news) {
@@ -114,7 +117,14 @@ Result<net::CompareMembersResponse> Heartbeats::serve_comparison(net::Context&, 
     if (bucket >= request.first && ours[bucket] != request.buckets[bucket])
       places[bucket].push_back(static_cast<std::uint32_t>(place));
   }
+  // From here on the asker is told what changes, if it asks by heartbeats.
+  if (!stopped_ && request.first == 0 && (links_.contains(context.peer->id) || links_.size() < kHeartbeatLinksMax)) {
+    Link& link = link_to(context.peer->id);
+    link.gossip.start_here(directory_);
+    link.last_exchange = env_.now();
+  }
   net::CompareMembersResponse response;
+  response.id = options_.self;
   std::size_t bytes = 0, bucket = request.first;
   for (; bucket < Directory::kBuckets; ++bucket) {
     std::vector<Member> members;

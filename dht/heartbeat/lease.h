@@ -9,7 +9,4 @@ namespace vortex::dht {
 inline constexpr Duration kLease = milliseconds(900);
 static_assert(kLease >= 3 * kHeartbeatInterval, "a lost heartbeat does not end a lease");
 
-// A restarted node may have promised something that it no longer knows.
-constexpr Instant votes_from(Instant started) { return started + kLease; }
-
 }  // namespace vortex::dht

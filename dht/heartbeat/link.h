@@ -10,6 +10,8 @@
 
 namespace vortex::dht {
 
+inline constexpr std::size_t kHeartbeatLinksMax = 4096;
+
 // One heartbeat under way.
 class Heartbeats::Beat final : public net::TypedCall<net::Heartbeat> {
  public:

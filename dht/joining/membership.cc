@@ -149,11 +149,7 @@ Status Membership::begin(Member self) {
   handshaker_.present(net::Presented());
   auto merged = directory_.merge(self);
   if (!merged.ok()) return std::move(merged).error();
-  auto notice = [this](const Member& now, const MemberChange& change) {
-    if (change.health && now.health != Health::dead) dead_since_.erase(now.id);
-    if ((change.health || change.added) && now.health == Health::dead) dead_since_.emplace(now.id, env_.now());
-    if (now.id == id() && change.decision) tasks_.spawn(keep_decision(now));
-  };
+  auto notice = [this](const Member& now, const MemberChange& change) { noticed(now, change); };
   observer_ = directory_.observe(notice);
   started_ = true;
   heartbeats_.set_topology(state_.settings.topology);
@@ -162,6 +158,24 @@ Status Membership::begin(Member self) {
   heartbeats_.start();
   tasks_.spawn(stay());
   return Status();
+}
+
+// Something has changed in the directory.
+void Membership::noticed(const Member& now, const MemberChange& change) {
+  if (now.health != Health::dead) {
+    dead_since_.erase(now.id);
+  } else if (change.health || change.added) {
+    dead_since_.emplace(now.id, env_.now());
+  }
+  if (now.id == id()) {
+    if (change.decision) tasks_.spawn(keep_decision(now));
+    if (now.boot_epoch > state_.boot_epoch) env_.fail_stop("another process has started with this node's identity");
+    return;
+  }
+  if (!change.decision || belongs(now.standing)) return;
+  Error reason(Code::permission_denied, "not a member any more");
+  peers_.close(now.id, reason);
+  server_.close_channels(now.id, reason);
 }
 
 Task<void> Membership::stop() {

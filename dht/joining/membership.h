@@ -95,6 +95,7 @@ class Membership {
 
   // membership.cc
   Status begin(Member self);
+  void noticed(const Member& now, const MemberChange& change);
   Task<Status> save_state();
   bool is_keeper() const { return state_.settings.keeper == id(); }
   void adopt(const net::ClusterSettings& settings);

@@ -54,11 +54,6 @@ Task<Result<Member>> Membership::decide_here(NodeId id, Standing standing) {
   member->standing = standing;
   auto merged = directory_.merge(*member);
   if (!merged.ok()) co_return std::move(merged).error();
-  if (!belongs(standing)) {
-    Error reason(Code::permission_denied, "not a member any more");
-    peers_.close(id, reason);
-    server_.close_channels(id, reason);
-  }
   // What it decided must outlive this node's restart: it is in the list of those it remembers.
   CO_RETURN_IF_ERROR(co_await remember_contacts());
   // It knows the secret.

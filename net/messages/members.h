@@ -93,10 +93,11 @@ struct CompareMembersRequest {
   VORTEX_FIELDS(buckets, first, news)
 };
 struct CompareMembersResponse {
+  NodeId id;                           // of the answerer
   std::uint16_t next = 0;              // first bucket that did not fit; the number of buckets when all did
   std::vector<std::uint32_t> buckets;  // the answerer's
   std::vector<Member> members;         // of buckets that differ
-  VORTEX_FIELDS(next, buckets, members)
+  VORTEX_FIELDS(id, next, buckets, members)
 };
 
 struct ClusterKeyCopy {
