@@ -12,6 +12,8 @@ namespace vortex::dht::groups {
 
 namespace {
 constexpr Duration kHousePeriod = milliseconds(500);
+// So long what a node said about the groups it leads is believed.
+constexpr Duration kLeadsFresh = seconds(10);
 constexpr Duration kHandOverStep = milliseconds(20);
 
 Instant rounded_up(Instant at) {
@@ -52,7 +54,7 @@ Host::Impl::Impl(Env& e, HostOptions o, StateMachines& m, const raft::Heartbeats
     : Shared(e, std::move(o), m, h),
       peers_(peers),
       mail_(e, peers, std::move(address_of),
-            [this](const NodeId& node, GroupId id, std::uint64_t generation) { unknown_there(node, id, generation); }),
+            [this](const NodeId& node, const net::CarryRaftResponse& response) { answered(node, response); }),
       wake_(e.loop()),
       tasks_(e.loop()) {}
 
@@ -150,6 +152,7 @@ void Host::Impl::count() {
     log_bytes += group->raft().log().bytes();
     state_bytes += group->machine().memory_bytes();
   }
+  leads_ = static_cast<std::uint32_t>(leading);
   metrics.groups.set(groups.size());
   metrics.leading.set(leading);
   metrics.leaderless.set(leaderless);
@@ -270,7 +273,19 @@ Result<net::CarryRaftResponse> Host::Impl::carry(net::Context& context, const ne
     schedule(*group);
   };
   RETURN_IF_ERROR(unpack_mail(context.payload, request.messages, deliver));
+  response.leads = leads_;
   return response;
+}
+
+void Host::Impl::answered(const NodeId& node, const net::CarryRaftResponse& response) {
+  for (const net::ReplicaName& name : response.unknown) unknown_there(node, name.group, name.generation);
+  leads_there_[node] = std::make_pair(env.now(), response.leads);
+}
+
+std::optional<std::size_t> Host::Impl::leads_of(const NodeId& node) const {
+  auto known = leads_there_.find(node);
+  if (known == leads_there_.end() || env.now() > known->second.first + kLeadsFresh) return std::nullopt;
+  return known->second.second;
 }
 
 void Host::Impl::unknown_there(const NodeId& node, GroupId id, std::uint64_t generation) {
@@ -409,6 +424,8 @@ std::optional<std::uint64_t> Host::lag_of(GroupId id, const raft::Replica& repli
   if (!match) return std::nullopt;
   return group->raft().log().last_index() - std::min(*match, group->raft().log().last_index());
 }
+
+std::optional<std::size_t> Host::leads_of(const NodeId& node) const { return impl_->leads_of(node); }
 
 std::vector<raft::Replica> Host::lost_members(GroupId id) const {
   auto group = impl_->find(id);

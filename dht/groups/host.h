@@ -111,6 +111,8 @@ class Host final : public Passengers {
   Task<Status> transfer(GroupId group, NodeId to, Instant deadline);
   // As leader: how far behind a member's log is, in entries; nothing for strangers or when it is not leading here.
   std::optional<std::uint64_t> lag_of(GroupId group, const raft::Replica& replica) const;
+  // How many groups another node leads, as it said not long ago.
+  std::optional<std::size_t> leads_of(const NodeId& node) const;
   // As leader: members that have said that they hold nothing of this replica (its log was lost or damaged).
   std::vector<raft::Replica> lost_members(GroupId group) const;
 

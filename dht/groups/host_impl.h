@@ -64,6 +64,7 @@ class Host::Impl final : public Shared {
   std::vector<GroupTerm> moved_on_from(const NodeId& leader);
   void hear_moved_on(const NodeId& from, const std::vector<GroupTerm>& heard);
   void look_again(const NodeId& node);
+  std::optional<std::size_t> leads_of(const NodeId& node) const;
 
   // host_members.cc
   Task<Status> add_learner(GroupId id, NodeId node, Instant deadline);
@@ -90,6 +91,7 @@ class Host::Impl final : public Shared {
   Task<void> keep_house();
   void count();
   Result<net::CarryRaftResponse> carry(net::Context& context, const net::CarryRaftRequest& request);
+  void answered(const NodeId& node, const net::CarryRaftResponse& response);
   void unknown_there(const NodeId& node, GroupId id, std::uint64_t generation);
 
   // host_open.cc
@@ -144,6 +146,8 @@ class Host::Impl final : public Shared {
   std::size_t checkpoints_running_ = 0;
   std::map<std::uint64_t, std::shared_ptr<Outgoing>> outgoing_;  // by name
   std::size_t installing_ = 0;
+  std::uint32_t leads_ = 0;                                          // groups that this node leads
+  std::map<NodeId, std::pair<Instant, std::uint32_t>> leads_there_;  // of the nodes we share groups with
   std::set<std::pair<GroupId, raft::Replica>> dismissing_;
   std::set<GroupId> inviting_;
   std::vector<std::shared_ptr<Instance>> retiring_;

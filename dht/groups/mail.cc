@@ -13,11 +13,11 @@ constexpr std::size_t kMessageHead = 192;  // about what a message takes without
 constexpr std::size_t kEntryHead = 32;
 }  // namespace
 
-Mail::Mail(Env& env, net::Peers& peers, AddressOf address_of, OnUnknown on_unknown)
+Mail::Mail(Env& env, net::Peers& peers, AddressOf address_of, OnAnswer on_answer)
     : env_(env),
       peers_(peers),
       address_of_(std::move(address_of)),
-      on_unknown_(std::move(on_unknown)),
+      on_answer_(std::move(on_answer)),
       sent_(env.metrics().counter("raft_messages_sent_total", "messages of groups to other nodes")),
       frames_(env.metrics().counter("raft_frames_sent_total", "frames that carried messages of groups")),
       lost_(env.metrics().counter("raft_frames_lost_total", "frames with messages of groups that got no answer")),
@@ -103,20 +103,18 @@ Task<void> Mail::carry(NodeId node, Box& box, Lane lane) {
       while (!queue.messages.empty()) drop_oldest(queue);
       break;
     }
-    std::vector<net::ReplicaName> unknown;
     Status outcome;
     if (lane == urgent) {
       auto reply = co_await call<net::CarryRaftUrgent>(*to, queue, kUrgentBytes, kUrgentPatience);
-      if (reply.ok()) unknown = std::move(reply->response.unknown);
+      if (reply.ok()) on_answer_(node, reply->response);
       if (!reply.ok()) outcome = reply.error();
     } else {
       auto reply = co_await call<net::CarryRaft>(*to, queue, kMailBytes, kMailPatience);
-      if (reply.ok()) unknown = std::move(reply->response.unknown);
+      if (reply.ok()) on_answer_(node, reply->response);
       if (!reply.ok()) outcome = reply.error();
     }
     if (outcome.is(Code::cancelled)) break;
     if (!outcome.ok()) lost_.add();
-    for (const net::ReplicaName& name : unknown) on_unknown_(node, name.group, name.generation);
   }
   --queue.calls;
 }

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/task_group.h"
 #include "dht/raft/types.h"
+#include "net/messages/raft.h"
 #include "net/peers.h"
 
 namespace vortex::dht::groups {
@@ -20,10 +21,10 @@ namespace vortex::dht::groups {
 class Mail {
  public:
   using AddressOf = std::function<std::optional<Address>(const NodeId&)>;
-  // A node says that it holds nothing of this replica.
-  using OnUnknown = std::function<void(const NodeId& node, raft::GroupId group, std::uint64_t generation)>;
+  // Messages have arrived at the node.
+  using OnAnswer = std::function<void(const NodeId& node, const net::CarryRaftResponse& response)>;
 
-  Mail(Env& env, net::Peers& peers, AddressOf address_of, OnUnknown on_unknown);
+  Mail(Env& env, net::Peers& peers, AddressOf address_of, OnAnswer on_answer);
 
   // Takes the message for the next flush(). Nothing is promised: a node that cannot be reached, or takes too little,
   // loses messages.
@@ -55,7 +56,7 @@ class Mail {
   Env& env_;
   net::Peers& peers_;
   AddressOf address_of_;
-  OnUnknown on_unknown_;
+  OnAnswer on_answer_;
   std::map<NodeId, Box> boxes_;  // nodes that we ever shared a group with; few
   std::vector<NodeId> ready_;    // with something to send, in the order of their coming
   Counter& sent_;

@@ -22,7 +22,9 @@ struct CarryRaftRequest {
 struct CarryRaftResponse {
   // Addressees that are not there: never made, removed, or lost.
   std::vector<ReplicaName> unknown;
-  VORTEX_FIELDS(unknown)
+  // How many groups the answerer leads.
+  std::uint32_t leads = 0;
+  VORTEX_FIELDS(unknown, leads)
 };
 
 // "Make an empty replica, which the group will take in." `configuration` is decided and stood in the log at `index`.

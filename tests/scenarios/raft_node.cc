@@ -182,12 +182,18 @@ Task<void> GroupNode::run() {
   everywhere.port = kPort;
   Status listening = server_.listen(everywhere);
   CHECK_MSG(listening.ok(), listening.error().to_string());
+  started_ = env_.now();
+  const dht::groups::Neighbourhood& near = *this;
+  manager_ = std::make_unique<dht::groups::Manager>(env_, *host_, near, dht::groups::ManagerOptions());
+  if (shared_.managed) manager_->start();
+  if (shared_.managed && number_ == 1) tasks_.spawn(create_groups());
   if (shared_.clients)
     for (const auto& [group, model] : shared_.models) tasks_.spawn(client(group));
   bool asked = stopping_;
   if (!stopping_) asked = co_await ending_.park();
   if (asked) co_await host_->hand_over(seconds(2));
   co_await tasks_.stop();
+  co_await manager_->stop();
   beats_->stop();
   co_await server_.stop();
   co_await peers_.stop();
@@ -198,6 +204,32 @@ Task<void> GroupNode::stop() {
   stopping_ = true;
   ending_.wake();
   co_return;
+}
+
+Task<void> GroupNode::create_groups() {
+  if (shared_.created) co_return;
+  std::vector<dht::groups::GroupId> missing;
+  for (const auto& [group, model] : shared_.models)
+    if (!host_->view(group)) missing.push_back(group);
+  Status created = co_await host_->create(std::move(missing));
+  shared_.created = created.ok();
+}
+
+std::vector<NodeId> GroupNode::closest(dht::groups::GroupId group, std::size_t count) const {
+  const Id place = sha256(as_bytes("group " + std::to_string(group)));
+  std::vector<NodeId> nodes;
+  for (std::size_t number = 1; number <= shared_.nodes; ++number)
+    if (state(shared_.id(number)) != dht::groups::NodeState::gone) nodes.push_back(shared_.id(number));
+  std::sort(nodes.begin(), nodes.end(), [&place](const NodeId& a, const NodeId& b) { return closer(place, a, b); });
+  nodes.resize(std::min(nodes.size(), count));
+  return nodes;
+}
+
+dht::groups::NodeState GroupNode::state(const NodeId& node) const {
+  if (node == shared_.id(number_)) return dht::groups::NodeState::well;
+  Instant heard = std::max(beats_->heard(node), started_);
+  if (env_.now() > heard + shared_.evict_after) return dht::groups::NodeState::gone;
+  return env_.now() > heard + seconds(3) ? dht::groups::NodeState::away : dht::groups::NodeState::well;
 }
 
 Task<Status> GroupNode::propose_one(GroupModel& model, dht::groups::GroupId group) {

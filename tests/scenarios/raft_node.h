@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dht/groups/host.h"
+#include "dht/groups/manager.h"
 #include "net/memory_credentials.h"
 #include "net/peers.h"
 #include "net/secure_handshaker.h"
@@ -55,6 +56,9 @@ struct GroupWorld {
   std::size_t checkpoint_bytes = 64 * kKiB;
   std::size_t padding = 200;  // bytes that commands carry at the most
   bool clients = false;       // every node proposes and reads where it leads
+  bool managed = false;       // every node has a manager; the first one makes the groups
+  bool created = false;
+  Duration evict_after = seconds(20);
 
   net::Identity identity(std::size_t number) const;
   NodeId id(std::size_t number) const { return identity(number).id(); }
@@ -91,7 +95,7 @@ class TallyMachine final : public dht::groups::StateMachine {
   ByteVector loading_;
 };
 
-class GroupNode final : public Program, private dht::groups::StateMachines {
+class GroupNode final : public Program, private dht::groups::StateMachines, private dht::groups::Neighbourhood {
  public:
   GroupNode(Env& env, GroupWorld& shared, std::size_t number, std::uint64_t boot_epoch);
   ~GroupNode() override;
@@ -105,6 +109,9 @@ class GroupNode final : public Program, private dht::groups::StateMachines {
  private:
   class Beats;
   std::unique_ptr<dht::groups::StateMachine> make(dht::groups::GroupId group, std::string directory) override;
+  std::vector<NodeId> closest(dht::groups::GroupId group, std::size_t count) const override;
+  dht::groups::NodeState state(const NodeId& node) const override;
+  Task<void> create_groups();
   Task<void> client(dht::groups::GroupId group);
   Task<Status> propose_one(GroupModel& model, dht::groups::GroupId group);
   Task<Status> read_one(GroupModel& model, dht::groups::GroupId group);
@@ -121,6 +128,8 @@ class GroupNode final : public Program, private dht::groups::StateMachines {
   net::Server server_;
   std::unique_ptr<Beats> beats_;
   std::unique_ptr<dht::groups::Host> host_;
+  std::unique_ptr<dht::groups::Manager> manager_;
+  Instant started_{};
   Parking ending_;
   bool stopping_ = false;
   TaskGroup tasks_;
