@@ -290,10 +290,23 @@ std::optional<std::size_t> Host::Impl::leads_of(const NodeId& node) const {
 
 void Host::Impl::unknown_there(const NodeId& node, GroupId id, std::uint64_t generation) {
   auto group = find(id);
-  if (!group || !group->raft().is_leader()) return;
+  if (!group) return;
   raft::Replica replica;
   replica.node = node;
   replica.generation = generation;
+  if (!group->raft().is_leader()) {
+    // Who is not there leads no more, and never will again.
+    raft::Message word;
+    word.group = id;
+    word.group_epoch = group->base().group_epoch;
+    word.from = replica;
+    word.to = group->base().self;
+    word.kind = raft::MessageKind::stepped_down;
+    word.term = group->raft().term();
+    group->step(word, env.now());
+    schedule(*group);
+    return;
+  }
   if (!group->raft().configuration().contains(replica)) return;
   auto& lost = group->lost_members;
   if (std::find(lost.begin(), lost.end(), replica) == lost.end()) lost.push_back(replica);

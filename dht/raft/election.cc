@@ -105,6 +105,8 @@ void Raft::count_votes(Instant now) {
 bool Raft::may_vote(const Replica& candidate, bool released, Instant now) const {
   if (now < options_.votes_from) return false;
   if (released || !last_leader_ || last_leader_->node == candidate.node) return true;
+  // A node that has started again leads nothing that it led before.
+  if (heartbeats_.boot_epoch(last_leader_->node) > last_leader_boot_epoch_) return true;
   return now >= heartbeats_.promised_until(last_leader_->node);
 }
 

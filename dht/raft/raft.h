@@ -206,6 +206,7 @@ class Raft {
   // forgotten, until it says that it leads no longer.
   std::optional<Replica> last_leader_;
   Term last_leader_term_ = 0;
+  std::uint64_t last_leader_boot_epoch_ = 0;
   struct Followed {
     Term term = 0;
     std::uint64_t boot_epoch = 0;

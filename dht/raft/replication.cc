@@ -109,6 +109,7 @@ void Raft::on_append(const Message& message, Instant now) {
   leader_boot_epoch_ = message.boot_epoch;
   last_leader_ = message.from;
   last_leader_term_ = hard_.term;
+  last_leader_boot_epoch_ = message.boot_epoch;
   followed_[message.from.node] = Followed{hard_.term, message.boot_epoch};
 
   Message reply = message_to(message.from, MessageKind::append_reply);
