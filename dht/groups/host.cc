@@ -11,6 +11,8 @@
 namespace vortex::dht::groups {
 
 namespace {
+// What a batch holds beside one command: headers, and a hard state.
+constexpr std::size_t kBatchSpare = 4 * kKiB;
 constexpr Duration kHousePeriod = milliseconds(500);
 // So long what a node said about the groups it leads is believed.
 constexpr Duration kLeadsFresh = seconds(10);
@@ -205,7 +207,7 @@ Task<void> Host::Impl::stop() {
 }
 
 Task<Result<ByteVector>> Host::Impl::propose(GroupId id, ByteVector command, Instant deadline) {
-  if (command.size() > kCommandMax) co_return Code::too_large;
+  if (command.size() > std::min(kCommandMax, options.wal.batch_bytes_max() - kBatchSpare)) co_return Code::too_large;
   auto group = find(id);
   if (!group) co_return Error(Code::not_found, "no replica of the group is here");
   Group::Proposal proposal(env.loop());
