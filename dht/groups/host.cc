@@ -331,21 +331,8 @@ void Host::Impl::hear_moved_on(const NodeId& from, const std::vector<GroupTerm>&
   for (const GroupTerm& one : heard) {
     auto group = find(one.group);
     if (!group || group->base().group_epoch != one.group_epoch) continue;
-    group->raft().seen_term(one.term, env.now());
+    group->raft().hear_moved_on(from, one.term, env.now());
     schedule(*group);
-    // So that it need not say it again.
-    for (const raft::Replica& member : group->raft().configuration().members())
-      if (member.node == from && member != group->base().self && !group->raft().is_leader()) {
-        raft::Message word;
-        word.group = one.group;
-        word.group_epoch = one.group_epoch;
-        word.from = group->base().self;
-        word.to = member;
-        word.boot_epoch = options.boot_epoch;
-        word.kind = raft::MessageKind::stepped_down;
-        word.term = group->raft().term();
-        mail_.post(std::move(word));
-      }
   }
 }
 

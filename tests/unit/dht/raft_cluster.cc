@@ -270,17 +270,7 @@ void Cluster::deliver(Event& event) {
       if (event.boot_epoch > peer.boot_epoch) peer.acknowledged = Instant();
       peer.boot_epoch = event.boot_epoch;
       // Where it has moved on is said before the acknowledgement counts.
-      if (event.term != 0) {
-        node.raft->seen_term(event.term, node.clock());
-        Event word{};
-        word.kind = Event::message;
-        word.body.kind = MessageKind::stepped_down;
-        word.body.from = replica(event.node);
-        word.body.to = replica(event.from);
-        word.body.boot_epoch = node.own_boot_epoch;
-        word.body.term = node.raft->term();
-        if (!node.raft->is_leader()) send(event.node, event.from, word);
-      }
+      if (event.term != 0) node.raft->hear_moved_on(node_id(event.from), event.term, node.clock());
       // An acknowledgement of a heartbeat of our own earlier life tells nothing about this one.
       peer.acknowledged = std::max(peer.acknowledged, event.stamp);
       break;
