@@ -50,6 +50,7 @@ class Group::Write final : public wal::Completion {
     records_ = batch.records();
     state = State::submitted;
     Status submitted = log.submit(records_, *this);
+    CHECK_MSG(!submitted.is(Code::too_large), submitted.error().to_string());
     if (!submitted.ok()) state = State::waiting;
     return submitted;
   }
@@ -136,6 +137,7 @@ void Group::pump(Instant) {
 void Group::take(raft::Ready ready) {
   for (raft::Message& message : ready.send_now) shared_.post(std::move(message));
   for (const raft::Replica& to : ready.snapshots_wanted) shared_.want_snapshot(*this, to);
+  const std::size_t limit = std::min(kWriteBytes, shared_.options.wal.batch_bytes_max() / 2);
   auto write = std::make_unique<Write>(*this);
   if (ready.hard_state) write->batch.add(*ready.hard_state);
   if (ready.truncate_from != 0) {
@@ -143,11 +145,11 @@ void Group::take(raft::Ready ready) {
     write->cut = ready.truncate_from;
   }
   for (Index index = ready.first; index != 0 && index <= ready.last; ++index) {
-    if (write->batch.bytes() >= kWriteBytes) {
+    const raft::Entry& entry = raft_.log().at(index);
+    if (!write->batch.empty() && write->batch.bytes() + Batch::cost(entry) > limit) {
       enqueue(std::move(write));
       write = std::make_unique<Write>(*this);
     }
-    const raft::Entry& entry = raft_.log().at(index);
     write->batch.add(entry);
     if (write->first == 0) write->first = index;
     write->last = index;

@@ -78,8 +78,8 @@ class Group final : public std::enable_shared_from_this<Group> {
   bool scheduled = false;
   bool gone = false;  // removed: nothing may be done for it any more
   bool checkpointing = false;
-  bool installing = false;
-  bool base_writing = false;  // one base record at a time is on its way to the disk
+  std::uint64_t installing = 0;  // the snapshot that is being fetched; 0 when none is
+  bool base_writing = false;     // one base record at a time is on its way to the disk
   std::optional<Instant> timer;
   std::vector<raft::Replica> lost_members;
 

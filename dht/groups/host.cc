@@ -11,6 +11,8 @@
 namespace vortex::dht::groups {
 
 namespace {
+// What a batch holds beside one command: headers, and a hard state.
+constexpr std::size_t kBatchSpare = 4 * kKiB;
 constexpr Duration kHousePeriod = milliseconds(500);
 // So long what a node said about the groups it leads is believed.
 constexpr Duration kLeadsFresh = seconds(10);
@@ -205,7 +207,7 @@ Task<void> Host::Impl::stop() {
 }
 
 Task<Result<ByteVector>> Host::Impl::propose(GroupId id, ByteVector command, Instant deadline) {
-  if (command.size() > kCommandMax) co_return Code::too_large;
+  if (command.size() > std::min(kCommandMax, options.wal.batch_bytes_max() - kBatchSpare)) co_return Code::too_large;
   auto group = find(id);
   if (!group) co_return Error(Code::not_found, "no replica of the group is here");
   Group::Proposal proposal(env.loop());
@@ -290,10 +292,23 @@ std::optional<std::size_t> Host::Impl::leads_of(const NodeId& node) const {
 
 void Host::Impl::unknown_there(const NodeId& node, GroupId id, std::uint64_t generation) {
   auto group = find(id);
-  if (!group || !group->raft().is_leader()) return;
+  if (!group) return;
   raft::Replica replica;
   replica.node = node;
   replica.generation = generation;
+  if (!group->raft().is_leader()) {
+    // Who is not there leads no more, and never will again.
+    raft::Message word;
+    word.group = id;
+    word.group_epoch = group->base().group_epoch;
+    word.from = replica;
+    word.to = group->base().self;
+    word.kind = raft::MessageKind::stepped_down;
+    word.term = group->raft().term();
+    group->step(word, env.now());
+    schedule(*group);
+    return;
+  }
   if (!group->raft().configuration().contains(replica)) return;
   auto& lost = group->lost_members;
   if (std::find(lost.begin(), lost.end(), replica) == lost.end()) lost.push_back(replica);
@@ -316,21 +331,8 @@ void Host::Impl::hear_moved_on(const NodeId& from, const std::vector<GroupTerm>&
   for (const GroupTerm& one : heard) {
     auto group = find(one.group);
     if (!group || group->base().group_epoch != one.group_epoch) continue;
-    group->raft().seen_term(one.term, env.now());
+    group->raft().hear_moved_on(from, one.term, env.now());
     schedule(*group);
-    // So that it need not say it again.
-    for (const raft::Replica& member : group->raft().configuration().members())
-      if (member.node == from && member != group->base().self && !group->raft().is_leader()) {
-        raft::Message word;
-        word.group = one.group;
-        word.group_epoch = one.group_epoch;
-        word.from = group->base().self;
-        word.to = member;
-        word.boot_epoch = options.boot_epoch;
-        word.kind = raft::MessageKind::stepped_down;
-        word.term = group->raft().term();
-        mail_.post(std::move(word));
-      }
   }
 }
 

@@ -36,9 +36,10 @@ struct Outgoing {
   std::unique_ptr<FrozenState> state;  // gone before the instance
   std::uint64_t pieces = 0;            // made so far
   Buffer last;                         // the latest, which may be asked for again
-  bool making = false;
+  bool making = false;                 // somebody is busy with it
   bool ended = false;
   Instant touched;
+  net::OfferSnapshotRequest offer;
   ~Outgoing() { state.reset(); }
 };
 
@@ -122,7 +123,9 @@ class Host::Impl final : public Shared {
   void relieve_log();
 
   // snapshots.cc
-  Task<void> offer(std::shared_ptr<Outgoing> out, net::OfferSnapshotRequest request);
+  Task<void> offer(std::shared_ptr<Outgoing> out);
+  Task<Result<bool>> ask_whether_wanted(std::shared_ptr<Outgoing> out);
+  Task<void> offer_again(std::shared_ptr<Outgoing> out);
   void drop(const std::shared_ptr<Outgoing>& out, bool failed);
   void see_outgoing(Instant now);
   Result<net::OfferSnapshotResponse> offered(net::Context& context, net::OfferSnapshotRequest& request);

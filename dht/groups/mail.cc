@@ -115,6 +115,8 @@ Task<void> Mail::carry(NodeId node, Box& box, Lane lane) {
     }
     if (outcome.is(Code::cancelled)) break;
     if (!outcome.ok()) lost_.add();
+    // What is urgent does not take so long where anything arrives at all.
+    if (lane == urgent && outcome.is(Code::timed_out)) peers_.renew(node, net::Purpose::control, outcome.error());
   }
   --queue.calls;
 }

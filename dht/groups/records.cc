@@ -41,6 +41,8 @@ void Batch::add(RecordKind kind, ByteVector bytes) {
   records_.emplace_back(kind, std::move(bytes));
 }
 
+std::size_t Batch::cost(const raft::Entry& entry) { return wal::record_bytes(kEntryHead + entry.data.size()); }
+
 void Batch::add(const raft::Entry& entry) {
   ByteVector bytes(kEntryHead + entry.data.size());
   store_le(bytes.data(), entry.term);

@@ -89,6 +89,7 @@ class Batch {
   void add_cut(Index from);
   void add(const Base& base) { add(RecordKind::base, encode(base)); }
 
+  static std::size_t cost(const raft::Entry& entry);
   bool empty() const { return records_.empty(); }
   std::size_t bytes() const { return bytes_; }
   // Good as long as the batch stays where it is and nothing is added.

@@ -19,7 +19,7 @@ constexpr Duration kFetchPause = milliseconds(100);
 void Host::Impl::want_snapshot(Group& group, const raft::Replica& to) {
   raft::Raft& raft = group.raft();
   auto out = std::make_shared<Outgoing>();
-  out->name = env.random().next();
+  out->name = std::max<std::uint64_t>(1, env.random().next());
   out->group = group.id();
   out->to = to;
   out->term = raft.term();
@@ -31,10 +31,12 @@ void Host::Impl::want_snapshot(Group& group, const raft::Replica& to) {
   request.from_generation = group.base().self.generation;
   request.term = raft.term();
   request.snapshot = out->name;
-  tasks_.spawn(offer(std::move(out), std::move(request)));
+  out->offer = std::move(request);
+  tasks_.spawn(offer(std::move(out)));
 }
 
-Task<void> Host::Impl::offer(std::shared_ptr<Outgoing> out, net::OfferSnapshotRequest request) {
+Task<void> Host::Impl::offer(std::shared_ptr<Outgoing> out) {
+  net::OfferSnapshotRequest& request = out->offer;
   Status outcome = Code::busy;
   auto group = find(out->group);
   bool ready = group && group->raft().is_leader() && outgoing_.size() < kSnapshotsOutMax &&
@@ -50,15 +52,30 @@ Task<void> Host::Impl::offer(std::shared_ptr<Outgoing> out, net::OfferSnapshotRe
     out->state = out->instance->machine->freeze();
     outgoing_[out->name] = out;
     group.reset();
-    auto reply = co_await peers_.call<net::OfferSnapshot>(*target, request, net::CallOptions(kOfferPatience));
-    if (reply.ok() && reply->response.wanted) co_return;
-    outcome = reply.ok() ? Status() : Status(reply.error());
-    if (outcome.is(Code::not_found)) unknown_there(out->to.node, request.to.group, request.to.generation);
+    auto wanted = co_await ask_whether_wanted(out);
+    if (wanted.ok() && *wanted) co_return;
+    outcome = wanted.ok() ? Status() : Status(wanted.error());
   }
   group.reset();
   // Where it has come so far by itself, it will say so when it is asked.
   if (!outcome.ok()) (void)(co_await sleep_for(env, kOfferPause)).ok();
   drop(out, true);
+}
+
+Task<Result<bool>> Host::Impl::ask_whether_wanted(std::shared_ptr<Outgoing> out) {
+  CO_ASSIGN_OR_RETURN(auto target, mail_.target(out->to.node));
+  auto reply = co_await peers_.call<net::OfferSnapshot>(target, out->offer, net::CallOptions(kOfferPatience));
+  if (reply.is(Code::not_found)) unknown_there(out->to.node, out->group, out->to.generation);
+  if (!reply.ok()) co_return std::move(reply).error();
+  co_return reply->response.wanted;
+}
+
+// Nothing was fetched for a while: is it still at it?
+Task<void> Host::Impl::offer_again(std::shared_ptr<Outgoing> out) {
+  auto wanted = co_await ask_whether_wanted(out);
+  out->making = false;
+  out->touched = env.now();
+  if (!wanted.ok() || !*wanted) drop(out, true);
 }
 
 void Host::Impl::drop(const std::shared_ptr<Outgoing>& out, bool failed) {
@@ -77,9 +94,11 @@ void Host::Impl::see_outgoing(Instant now) {
     auto group = find(out->group);
     bool leads = group && group->raft().is_leader() && group->raft().term() == out->term;
     bool there = leads && group->raft().match_of(out->to).value_or(0) >= out->index;
-    // What was fetched whole is being installed, which may take as long again.
-    Duration patience = out->ended ? 10 * kSnapshotPatience : kSnapshotPatience;
-    if (!leads || there || now >= out->touched + patience) over.push_back(out);
+    bool silent = now >= out->touched + kSnapshotPatience;
+    if (!leads || there) over.push_back(out);
+    if (!leads || there || !silent) continue;
+    out->making = true;
+    tasks_.spawn(offer_again(out));
   }
   for (const auto& out : over) {
     auto group = find(out->group);
@@ -127,14 +146,19 @@ Result<net::OfferSnapshotResponse> Host::Impl::offered(net::Context& context, ne
   if (!configuration.ok() || !configuration->validate().ok())
     return Error(Code::invalid_argument, "a configuration that makes no sense");
   raft::Raft& raft = group->raft();
+  if (request.snapshot == 0) return Error(Code::invalid_argument, "a snapshot without a name");
   if (request.term < raft.term()) return Error(Code::stale, "a later term has begun");
   raft.seen_term(request.term, env.now());
   schedule(*group);
   net::OfferSnapshotResponse response;
   if (request.index <= raft.commit()) return response;
-  if (group->installing || installing_ >= kSnapshotsInMax)
+  if (group->installing == request.snapshot) {
+    response.wanted = true;
+    return response;
+  }
+  if (group->installing != 0 || installing_ >= kSnapshotsInMax)
     return Error(Code::busy, "another snapshot is on its way").with_retry_after(net::kBusyRetryMs);
-  group->installing = true;
+  group->installing = request.snapshot;
   ++installing_;
   tasks_.spawn(install(group, context.peer->id, std::move(request)));
   response.wanted = true;
@@ -160,7 +184,7 @@ Task<void> Host::Impl::install(std::shared_ptr<Group> group, NodeId from, net::O
   }
   if (outcome.ok()) metrics.snapshots_in.add();
   if (!outcome.ok()) metrics.snapshot_failures.add();
-  group->installing = false;
+  group->installing = 0;
   --installing_;
 }
 

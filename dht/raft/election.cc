@@ -105,6 +105,8 @@ void Raft::count_votes(Instant now) {
 bool Raft::may_vote(const Replica& candidate, bool released, Instant now) const {
   if (now < options_.votes_from) return false;
   if (released || !last_leader_ || last_leader_->node == candidate.node) return true;
+  // A node that has started again leads nothing that it led before.
+  if (heartbeats_.boot_epoch(last_leader_->node) > last_leader_boot_epoch_) return true;
   return now >= heartbeats_.promised_until(last_leader_->node);
 }
 
@@ -154,13 +156,22 @@ void Raft::ask_leader(const Replica& leader, Instant now) {
 }
 
 void Raft::on_still_leading(const Message& message) {
-  if (role_ != Role::leader) {
-    send_now_.push_back(message_to(message.from, MessageKind::stepped_down));
-    return;
-  }
+  if (role_ != Role::leader) return say_stepped_down(message.from);
   auto member = progress_.find(message.from);
   if (member != progress_.end() && member->second.mode != Progress::Mode::snapshot)
     send_append(member->first, member->second, true);
+}
+
+// Never by a candidate: it may yet lead in this very term, and the word be late.
+void Raft::say_stepped_down(const Replica& to) {
+  if (role_ == Role::leader || role_ == Role::candidate) return;
+  send_now_.push_back(message_to(to, MessageKind::stepped_down));
+}
+
+void Raft::hear_moved_on(const NodeId& node, Term term, Instant now) {
+  seen_term(term, now);
+  for (const Replica& member : configuration().members())
+    if (member.node == node && member != options_.self) say_stepped_down(member);
 }
 
 // Nobody leads twice in one term, so what it promised to us up to this term, and we to it, is over.

@@ -90,6 +90,8 @@ class Raft {
   void durable(std::uint64_t ticket);
   // Another replica was seen in a later term (a node says so in its heartbeats' answers).
   void seen_term(Term term, Instant now);
+  // A node says that it has moved on to this term, until it is told that we have too.
+  void hear_moved_on(const NodeId& node, Term term, Instant now);
 
   // --- what is asked of it ---
   // The index at which the command will be, if it is committed in this term. not_leader, busy.
@@ -156,6 +158,7 @@ class Raft {
   Instant last_contact() const;
   void ask_leader(const Replica& leader, Instant now);
   void on_stepped_down(const Message& message);
+  void say_stepped_down(const Replica& to);
   void note_moved_on(const Message& message);
   void on_still_leading(const Message& message);
   void restart_election_timer(Instant now);
@@ -206,6 +209,7 @@ class Raft {
   // forgotten, until it says that it leads no longer.
   std::optional<Replica> last_leader_;
   Term last_leader_term_ = 0;
+  std::uint64_t last_leader_boot_epoch_ = 0;
   struct Followed {
     Term term = 0;
     std::uint64_t boot_epoch = 0;

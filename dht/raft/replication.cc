@@ -109,6 +109,7 @@ void Raft::on_append(const Message& message, Instant now) {
   leader_boot_epoch_ = message.boot_epoch;
   last_leader_ = message.from;
   last_leader_term_ = hard_.term;
+  last_leader_boot_epoch_ = message.boot_epoch;
   followed_[message.from.node] = Followed{hard_.term, message.boot_epoch};
 
   Message reply = message_to(message.from, MessageKind::append_reply);
@@ -233,6 +234,8 @@ void Raft::restored_snapshot(Index index, Term snapshot_term, const Configuratio
   if (unsaved_ > log_.last_index() + 1) unsaved_ = log_.last_index() + 1;
   Message reply = message_to(leader, MessageKind::append_reply);
   reply.index = index;
+  // It binds us to nothing: only an append does, and so the leader's lease may not count on it.
+  reply.boot_epoch = 0;
   send_when_durable_.push_back(std::move(reply));
 }
 

@@ -15,8 +15,6 @@ namespace vortex::sim {
 
 namespace {
 constexpr std::uint16_t kPort = 7400;
-constexpr Duration kBeatPeriod = milliseconds(300);
-constexpr Duration kBeatPatience = milliseconds(900);
 constexpr Duration kProposalPatience = seconds(4);
 
 net::Secret secret_of(const World& world) {
@@ -52,85 +50,13 @@ GroupModel& GroupWorld::model(dht::groups::GroupId group) {
   return *model;
 }
 
-// Heartbeats in their plainest form: one call to every other node in every period, the answer is the promise.
-class GroupNode::Beats final : public dht::raft::Heartbeats {
- public:
-  Beats(Env& env, const GroupWorld& shared, std::size_t number, net::Peers& peers)
-      : env_(env), shared_(shared), number_(number), peers_(peers) {}
-
-  Instant heard(const NodeId& node) const override { return of(node).heard; }
-  std::uint64_t boot_epoch(const NodeId& node) const override { return of(node).boot_epoch; }
-  Instant acknowledged(const NodeId& node) const override { return of(node).acknowledged; }
-  Instant promised_until(const NodeId& node) const override { return of(node).promised_until; }
-
-  void serve(net::Dispatcher& dispatcher) {
-    dispatcher.on<net::Echo>([this](net::Context& context, net::EchoRequest&) -> Result<net::EchoResponse> {
-      if (!host_ || !hear(context.peer->id, context.peer->boot_epoch)) return Code::stale;
-      Peer& peer = peers_seen_[context.peer->id];
-      peer.promised_until = std::max(peer.promised_until, env_.now() + dht::groups::HostOptions().lease);
-      net::EchoResponse response;
-      response.data = encode(host_->moved_on_from(context.peer->id));
-      return response;
-    });
-  }
-  void start(dht::groups::Host& host, TaskGroup& tasks) {
-    host_ = &host;
-    for (std::size_t number = 1; number <= shared_.nodes; ++number)
-      if (number != number_) tasks.spawn(beat(number));
-  }
-  void stop() { host_ = nullptr; }
-
- private:
-  struct Peer {
-    Instant heard{}, acknowledged{}, promised_until{};
-    std::uint64_t boot_epoch = 0;
-  };
-  const Peer& of(const NodeId& node) const {
-    static const Peer none;
-    auto at = peers_seen_.find(node);
-    return at == peers_seen_.end() ? none : at->second;
-  }
-  bool hear(const NodeId& node, std::uint64_t boot_epoch) {
-    Peer& peer = peers_seen_[node];
-    if (boot_epoch < peer.boot_epoch) return false;
-    if (boot_epoch > peer.boot_epoch) peer.acknowledged = Instant();
-    peer.boot_epoch = boot_epoch;
-    peer.heard = env_.now();
-    return true;
-  }
-  Task<void> beat(std::size_t number) {
-    const net::Target target(shared_.id(number), *shared_.address_of(shared_.id(number)));
-    while (true) {
-      Instant began = env_.now();
-      auto channel = co_await peers_.channel(target, net::Purpose::control, began + kBeatPatience);
-      if (channel.is(Code::cancelled)) break;
-      if (channel.ok()) {
-        std::uint64_t epoch = (*channel)->peer().boot_epoch;
-        Instant sent = env_.now();
-        net::EchoRequest request;
-        auto reply = co_await (*channel)->call<net::Echo>(request, net::CallOptions(kBeatPatience));
-        if (reply.is(Code::cancelled)) break;
-        if (reply.ok()) answered(target.id, epoch, sent, reply->response.data);
-      }
-      Status slept = co_await sleep_until(env_, began + kBeatPeriod);
-      if (!slept.ok()) break;
-    }
-  }
-  void answered(const NodeId& node, std::uint64_t epoch, Instant sent, const ByteVector& moved_on) {
-    auto list = decode<std::vector<dht::GroupTerm>>(moved_on);
-    if (!host_ || !list.ok() || !hear(node, epoch)) return;
-    host_->hear_moved_on(node, *list);
-    Peer& peer = peers_seen_[node];
-    peer.acknowledged = std::max(peer.acknowledged, sent);
-  }
-
-  Env& env_;
-  const GroupWorld& shared_;
-  const std::size_t number_;
-  net::Peers& peers_;
-  dht::groups::Host* host_ = nullptr;
-  std::map<NodeId, Peer> peers_seen_;
-};
+namespace {
+dht::HeartbeatOptions heartbeat_options(const GroupWorld& shared, std::size_t number) {
+  dht::HeartbeatOptions options;
+  options.self = shared.id(number);
+  return options;
+}
+}  // namespace
 
 GroupNode::GroupNode(Env& env, GroupWorld& shared, std::size_t number, std::uint64_t boot_epoch)
     : env_(env),
@@ -142,10 +68,21 @@ GroupNode::GroupNode(Env& env, GroupWorld& shared, std::size_t number, std::uint
       board_(env, dispatcher_),
       peers_(board_, handshaker_),
       server_(board_, handshaker_),
-      beats_(std::make_unique<Beats>(env, shared, number, peers_)),
+      heartbeats_(env, peers_, dispatcher_, directory_, heartbeat_options(shared, number)),
       ending_(env.loop()),
       tasks_(env.loop()) {
-  beats_->serve(dispatcher_);
+  for (std::size_t other = 1; other <= shared.nodes; ++other) {
+    dht::Member member;
+    member.id = shared.id(other);
+    member.address = *shared.address_of(member.id);
+    member.boot_epoch = other == number ? boot_epoch : 0;
+    member.decided = 1;
+    member.standing = dht::Standing::active;
+    member.capacity = 1;
+    auto merged = directory_.merge(member);
+    CHECK_MSG(merged.ok(), merged.error().to_string());
+  }
+  peers_.on_down([this](const NodeId& id, const Error&) { heartbeats_.connection_down(id); });
 }
 
 GroupNode::~GroupNode() = default;
@@ -169,14 +106,20 @@ Task<void> GroupNode::run() {
   options.wal.live_segments_max = 64;
   GroupWorld* all = &shared_;
   auto address_of = [all](const NodeId& node) { return all->address_of(node); };
-  auto opened = co_await dht::groups::Host::open(env_, options, *this, *beats_, dispatcher_, peers_, address_of);
+  auto opened =
+      co_await dht::groups::Host::open(env_, options, *this, heartbeats_.for_groups(), dispatcher_, peers_, address_of);
   if (!opened.ok()) {
     if (!opened.is(Code::cancelled)) env_.fail_stop(opened.error().to_string());
     co_await peers_.stop();
     co_return;
   }
   host_ = std::move(*opened);
-  beats_->start(*host_, tasks_);
+  std::vector<NodeId> partners;
+  for (std::size_t other = 1; other <= shared_.nodes; ++other) partners.push_back(shared_.id(other));
+  heartbeats_.set_partners(std::move(partners));
+  heartbeats_.set_passengers(host_.get());
+  heartbeats_.on_doubt([this](const NodeId& id) { host_->look_again(id); });
+  heartbeats_.start();
   host_->start(nullptr);
   Address everywhere;
   everywhere.port = kPort;
@@ -194,7 +137,7 @@ Task<void> GroupNode::run() {
   if (asked) co_await host_->hand_over(seconds(2));
   co_await tasks_.stop();
   co_await manager_->stop();
-  beats_->stop();
+  co_await heartbeats_.stop();
   co_await server_.stop();
   co_await peers_.stop();
   co_await host_->stop();
@@ -227,7 +170,7 @@ std::vector<NodeId> GroupNode::closest(dht::groups::GroupId group, std::size_t c
 
 dht::groups::NodeState GroupNode::state(const NodeId& node) const {
   if (node == shared_.id(number_)) return dht::groups::NodeState::well;
-  Instant heard = std::max(beats_->heard(node), started_);
+  Instant heard = std::max(heartbeats_.for_groups().heard(node), started_);
   if (env_.now() > heard + shared_.evict_after) return dht::groups::NodeState::gone;
   return env_.now() > heard + seconds(3) ? dht::groups::NodeState::away : dht::groups::NodeState::well;
 }

@@ -11,6 +11,8 @@
 
 #include "dht/groups/host.h"
 #include "dht/groups/manager.h"
+#include "dht/heartbeat/heartbeats.h"
+#include "dht/members/directory.h"
 #include "net/memory_credentials.h"
 #include "net/peers.h"
 #include "net/secure_handshaker.h"
@@ -107,7 +109,6 @@ class GroupNode final : public Program, private dht::groups::StateMachines, priv
   TallyMachine* tally(dht::groups::GroupId group);
 
  private:
-  class Beats;
   std::unique_ptr<dht::groups::StateMachine> make(dht::groups::GroupId group, std::string directory) override;
   std::vector<NodeId> closest(dht::groups::GroupId group, std::size_t count) const override;
   dht::groups::NodeState state(const NodeId& node) const override;
@@ -126,7 +127,8 @@ class GroupNode final : public Program, private dht::groups::StateMachines, priv
   net::Switchboard board_;
   net::Peers peers_;
   net::Server server_;
-  std::unique_ptr<Beats> beats_;
+  dht::Directory directory_;
+  dht::Heartbeats heartbeats_;
   std::unique_ptr<dht::groups::Host> host_;
   std::unique_ptr<dht::groups::Manager> manager_;
   Instant started_{};

@@ -29,6 +29,7 @@ NodeId node_id(int index) { return sha256(as_bytes("node " + std::to_string(inde
 
 struct Cluster::Node final : Heartbeats {
   int index = 0;
+  std::uint64_t generation = 1;
   double rate = 1.0;
   Duration offset{};
   const Instant* world = nullptr;
@@ -124,11 +125,12 @@ void Cluster::start(int index) {
   ++node.life;
   ++node.own_boot_epoch;
   Options options;
-  options.self = Replica{node_id(index), 1};
+  options.self = replica(index);
   options.boot_epoch = node.own_boot_epoch;
   options.election_timeout = kElection;
   options.lease = kLease;
-  options.append_bytes_max = 400;
+  options.election_spread = options_.election_spread;
+  options.append_bytes_max = options_.append_bytes_max;
   options.in_flight_max = 4;
   if (node.own_boot_epoch > 1) options.votes_from = node.clock() + kLease;
   Restored restored;
@@ -142,6 +144,35 @@ void Cluster::start(int index) {
   node.next_heartbeat = now_;
 }
 
+Replica Cluster::replica(int node) const {
+  return Replica{node_id(node), nodes_[static_cast<std::size_t>(node)]->generation};
+}
+
+Instant Cluster::nodes_clock(int node) const { return nodes_[static_cast<std::size_t>(node)]->clock(); }
+void Cluster::poke(int node) { pump(*nodes_[static_cast<std::size_t>(node)]); }
+
+bool Cluster::lose(int index) {
+  auto led = leader();
+  if (!led || *led == index) return false;
+  Raft& at = *raft(*led);
+  // The leader of the latest term, which can decide: nobody knows better who belongs to the group.
+  if (!at.may_read(nodes_clock(*led), nodes_clock(*led)) || at.configuration() != at.committed_configuration() ||
+      at.configuration().joint())
+    return false;
+  for (const Replica& voter : at.configuration().voters)
+    if (voter != replica(index_of(voter.node))) return false;
+  crash(index);
+  Node& node = *nodes_[static_cast<std::size_t>(index)];
+  ++node.generation;
+  node.hard_state = HardState();
+  node.base = 0;
+  node.base_term = 0;
+  node.base_configuration = Configuration();
+  node.entries.clear();
+  start(index);
+  return true;
+}
+
 void Cluster::crash(int index) {
   Node& node = *nodes_[static_cast<std::size_t>(index)];
   if (!node.raft) return;
@@ -153,6 +184,7 @@ void Cluster::crash(int index) {
 
 void Cluster::send(int from, int to, Event event) {
   if (to < 0 || cut_.contains({from, to}) || random_.chance(options_.loss)) return;
+  if (event.kind == Event::message && mute_.contains({from, to})) return;
   int copies = random_.chance(options_.duplicate) ? 2 : 1;
   event.node = to;
   event.from = from;
@@ -160,6 +192,8 @@ void Cluster::send(int from, int to, Event event) {
   for (int i = 0; i < copies; ++i) {
     Duration delay(random_.below(static_cast<std::uint64_t>(options_.delay_max.count())));
     if (random_.chance(0.02)) delay *= 30;
+    bool vote = event.kind == Event::message && event.body.kind == MessageKind::vote;
+    if (vote && voters_die_ && random_.chance(0.5)) delay += milliseconds(random_.below(1300));
     events_.emplace(std::make_pair(now_ + delay, sequence_++), event);
   }
 }
@@ -226,7 +260,7 @@ void Cluster::deliver(Event& event) {
       ack.kind = Event::heartbeat_ack;
       ack.stamp = event.stamp;
       ack.boot_epoch = node.own_boot_epoch;
-      ack.term = node.raft->term();
+      ack.term = node.raft->moved_on_from(node_id(event.from)).value_or(0);
       send(event.node, event.from, ack);
       return;
     }
@@ -236,7 +270,7 @@ void Cluster::deliver(Event& event) {
       if (event.boot_epoch > peer.boot_epoch) peer.acknowledged = Instant();
       peer.boot_epoch = event.boot_epoch;
       // Where it has moved on is said before the acknowledgement counts.
-      node.raft->seen_term(event.term, node.clock());
+      if (event.term != 0) node.raft->hear_moved_on(node_id(event.from), event.term, node.clock());
       // An acknowledgement of a heartbeat of our own earlier life tells nothing about this one.
       peer.acknowledged = std::max(peer.acknowledged, event.stamp);
       break;
@@ -256,12 +290,15 @@ void Cluster::deliver(Event& event) {
       for (Entry& entry : write.entries)
         if (entry.index > node.base) node.entries.push_back(std::move(entry));
       node.raft->durable(write.ready.ticket);
+      bool voted = false;
       for (Message& message : write.ready.send_when_durable) {
         Event out{};
         out.kind = Event::message;
         out.body = message;
+        voted = voted || (message.kind == MessageKind::vote_reply && !message.refused);
         send(node.index, index_of(message.to.node), out);
       }
+      if (voted && voters_die_ && random_.chance(0.5)) return die_and_return(node.index);
       break;
     }
   }
@@ -271,7 +308,9 @@ void Cluster::deliver(Event& event) {
 void Cluster::pump(Node& node) {
   while (node.raft->has_ready()) {
     Ready ready = node.raft->take_ready();
+    bool voted = false;
     for (Message& message : ready.send_now) {
+      voted = voted || (message.kind == MessageKind::vote_reply && !message.refused);
       Event out{};
       out.kind = Event::message;
       out.body = std::move(message);
@@ -286,6 +325,7 @@ void Cluster::pump(Node& node) {
       transfer.body.to = to;
       events_.emplace(std::make_pair(now_ + milliseconds(50), sequence_++), transfer);
     }
+    if (voted && voters_die_ && random_.chance(0.5)) return die_and_return(node.index);
     Node::Write write;
     for (Index index = ready.first; index != 0 && index <= ready.last; ++index)
       write.entries.push_back(node.raft->log().at(index));
@@ -303,6 +343,11 @@ void Cluster::pump(Node& node) {
   }
   check_leader(node);
   apply(node);
+}
+
+void Cluster::die_and_return(int node) {
+  crash(node);
+  start(node);
 }
 
 void Cluster::check_leader(Node& node) {
@@ -344,9 +389,9 @@ void Cluster::apply(Node& node) {
 void Cluster::snapshot(Node& leader, const Replica& to) {
   int index = index_of(to.node);
   Node* target = index < 0 ? nullptr : nodes_[static_cast<std::size_t>(index)].get();
-  bool arrives = target && target->raft && target->writes.empty() && !cut_.contains({leader.index, index}) &&
-                 random_.chance(0.7) && target->raft->term() <= leader.raft->term() &&
-                 target->raft->commit() < leader.base;
+  bool arrives = target && target->raft && to == replica(index) && target->writes.empty() &&
+                 !cut_.contains({leader.index, index}) && random_.chance(0.7) &&
+                 target->raft->term() <= leader.raft->term() && target->raft->commit() < leader.base;
   // The term must be on disk before a snapshot of it is.
   if (arrives && target->hard_state.term < leader.raft->term()) {
     target->raft->seen_term(leader.raft->term(), target->clock());
@@ -403,8 +448,7 @@ void Cluster::random_request() {
     std::size_t voters = random_.chance(0.8) ? 3 : 1;
     for (int i : {0, 1, 2, 3, 4, 5, 6}) {
       if (i >= options_.nodes || !random_.chance(0.7)) continue;
-      Replica replica{node_id(i), 1};
-      (target.voters.size() < voters ? target.voters : target.learners).push_back(replica);
+      (target.voters.size() < voters ? target.voters : target.learners).push_back(replica(i));
     }
     std::sort(target.voters.begin(), target.voters.end());
     std::sort(target.learners.begin(), target.learners.end());
@@ -439,12 +483,13 @@ void Cluster::random_fault() {
       if (random_.chance(0.8)) cut(other, node);
     }
   } else {
-    cut_.clear();
+    heal_links();
   }
 }
 
 void Cluster::heal() {
-  cut_.clear();
+  heal_links();
+  voters_die_ = false;
   options_.loss = 0;
   options_.delay_max = std::min<Duration>(options_.delay_max, milliseconds(50));
   options_.sync_max = std::min<Duration>(options_.sync_max, milliseconds(50));

@@ -33,6 +33,9 @@ struct ClusterOptions {
   Duration delay_max = milliseconds(40);
   Duration sync_max = milliseconds(10);
   Duration heartbeat = milliseconds(100);
+  // A small spread makes candidates collide.
+  Duration election_spread = milliseconds(700);
+  std::size_t append_bytes_max = 400;
 };
 
 class Cluster {
@@ -44,6 +47,8 @@ class Cluster {
   // Faults, drawn from the seed; the first call of heal() ends them all.
   void random_fault();
   void heal();
+  // A sequence of faults that aims at one promise, drawn from the seed, with clients at work meanwhile.
+  void attack();
   // One client's step, drawn from the seed: a command, a read, a change of the group, a transfer.
   void random_request();
 
@@ -58,6 +63,9 @@ class Cluster {
   void crash(int node);
   void start(int node);
   void cut(int from, int to) { cut_.insert({from, to}); }
+  void cut_off(int node);
+  // Its disk is gone, and it comes back as nobody's member. Only one at a time: false when another is not replaced yet.
+  bool lose(int node);
   Status propose(int node, std::uint64_t value);
 
  private:
@@ -82,6 +90,25 @@ class Cluster {
   void check_reads();
   void tick(Node& node);
   int index_of(const NodeId& id) const;
+  int pick();
+  // Any node but these two.
+  int other_than(int a, int b);
+  // Clients propose wherever somebody leads.
+  void busy(Duration time);
+  void heal_links();
+  Replica replica(int node) const;
+  Instant nodes_clock(int node) const;
+  void poke(int node);
+  // attacks
+  void die_and_return(int node);
+  void restart_voters_beside(int leader);
+  void heal_half_of(int leader);
+  void transfer_and_cut(int leader);
+  void fell_leaders();
+  void cut_power();
+  void mute_leader(int leader);
+  void vote_and_die(int leader);
+  void replace_lost(int leader);
   void violation(std::string text);
 
   SeededRandom random_;
@@ -91,6 +118,8 @@ class Cluster {
   std::map<std::pair<Instant, std::uint64_t>, Event> events_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::set<std::pair<int, int>> cut_;
+  std::set<std::pair<int, int>> mute_;  // heartbeats pass, what groups say does not
+  bool voters_die_ = false;
   std::map<Term, Replica> leaders_;
   std::map<Index, std::pair<Term, ByteVector>> decided_;
   Index acknowledged_ = 0;      // the highest commit index any leader has told a client about

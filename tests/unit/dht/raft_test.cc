@@ -64,6 +64,28 @@ TEST_CASE("a leader that is cut off serves no lease once another can have been e
   }
 }
 
+TEST_CASE("no attack on a single promise succeeds") {
+  auto [from, to] = seeds();
+  for (std::uint64_t seed = from; seed <= to; ++seed) {
+    SeededRandom draw(seed ^ 0xA77AC4);
+    ClusterOptions options;
+    options.nodes = draw.chance(0.5) ? 3 : 5;
+    options.voters = options.nodes == 5 && draw.chance(0.5) ? 5 : 3;
+    options.loss = draw.chance(0.5) ? 0 : 0.05;
+    options.duplicate = draw.chance(0.5) ? 0 : 0.05;
+    options.delay_max = milliseconds(1 + draw.below(draw.chance(0.7) ? 10 : 60));
+    options.sync_max = milliseconds(1 + draw.below(draw.chance(0.5) ? 10 : 100));
+    options.heartbeat = milliseconds(50 + draw.below(100));
+    if (draw.chance(0.5)) options.election_spread = milliseconds(1 + draw.below(60));
+    if (draw.chance(0.3)) options.append_bytes_max = 1;
+    Cluster cluster(seed, options);
+    cluster.run(seconds(3));
+    for (int i = 0; i < 8 && cluster.violations.empty(); ++i) cluster.attack();
+    INFO("seed " << seed);
+    EXPECT_EQ(joined(cluster.violations), "");
+  }
+}
+
 TEST_CASE("no seed of crashes, cuts, losses, clock rates, group changes and transfers breaks the group") {
   auto [from, to] = seeds();
   int reads = 0;
