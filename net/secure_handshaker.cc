@@ -34,10 +34,7 @@ struct CloseUnlessKept {
 }  // namespace
 
 SecureHandshaker::SecureHandshaker(Random& random, LocalEnd local, Credentials& credentials, Presented presented)
-    : random_(random),
-      local_(std::move(local)),
-      credentials_(credentials),
-      presented_(std::move(presented)) {}
+    : random_(random), local_(std::move(local)), credentials_(credentials), presented_(std::move(presented)) {}
 
 const TlsContext& SecureHandshaker::tls() {
   if (!tls_) tls_.emplace(context_of(local_));

@@ -20,7 +20,9 @@ class MemberCredentials final : public net::Credentials {
   ClusterId cluster() const override { return state_.cluster; }
   std::vector<net::ClusterKey> cluster_keys() const override { return state_.keys; }
   net::Standing standing(const NodeId& id) const override;
-  Task<Result<net::AccessKey>> find_access_key(std::string id) override { return book_->find_access_key(std::move(id)); }
+  Task<Result<net::AccessKey>> find_access_key(std::string id) override {
+    return book_->find_access_key(std::move(id));
+  }
   Task<Result<net::Secret>> find_join_token(std::string id) override { return book_->find_token(std::move(id)); }
   Task<Status> redeem_join_token(std::string id, NodeId joiner) override {
     return book_->redeem_token(std::move(id), joiner);
