@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,10 @@ struct StoredValue {
   RecordHeader header;
   Buffer bytes;
 };
+// A short value from the page cache, without waiting. Nothing where the disk would be needed or anything is wrong: then
+// read_value finds out.
+std::optional<StoredValue> read_cached_value(StoreCore& core, Segment& segment, const Id& id, Location location,
+                                             std::uint64_t offset, std::uint64_t length);
 // Value bytes [offset, offset + length) as far as they exist, verified. `damaged` when they are not what was written.
 Task<Result<StoredValue>> read_value(StoreCore& core, std::shared_ptr<Segment> segment, Id id, Location location,
                                      std::uint64_t offset, std::uint64_t length);

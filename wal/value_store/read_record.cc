@@ -79,6 +79,27 @@ Task<Result<StoredValue>> read_range(std::shared_ptr<Segment> segment, std::shar
 }
 }  // namespace
 
+std::optional<StoredValue> read_cached_value(StoreCore& core, Segment& segment, const Id& id, Location location,
+                                             std::uint64_t offset, std::uint64_t length) {
+  if (location.length_hint() > kWholeBytes) return std::nullopt;
+  std::shared_ptr<File> file = core.files.opened(segment);
+  if (!file) return std::nullopt;
+  const std::uint64_t most = std::min(value_record_bytes(location.length_hint()), segment.end - location.offset());
+  Buffer buffer = Buffer::allocate(static_cast<std::size_t>(most));
+  auto got = file->read_cached(location.offset(), buffer.writable());
+  if (!got.ok()) return std::nullopt;
+  ByteView view = buffer.view().first(*got);
+  std::optional<RecordHeader> header = decode_value_of(segment, id, view);
+  if (!header || header->prefix_bytes() + header->length > *got) return std::nullopt;
+  if (!value_sound(view, view.subspan(header->prefix_bytes(), header->length))) return std::nullopt;
+  if (!cut(offset, length, header->length).ok()) return std::nullopt;
+  StoredValue result;
+  result.header = *header;
+  result.bytes =
+      buffer.slice(header->prefix_bytes() + static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
+  return result;
+}
+
 Task<Result<StoredValue>> read_value(StoreCore& core, std::shared_ptr<Segment> segment, Id id, Location location,
                                      std::uint64_t offset, std::uint64_t length) {
   std::shared_ptr<File> file = core.files.opened(*segment);

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/one_shot.h"
+#include "base/yield.h"
 #include "wal/value_store/core.h"
 #include "wal/value_store/reclaimer.h"
 #include "wal/value_store/recovery.h"
@@ -22,6 +23,24 @@ constexpr Duration kAfterError = seconds(5);
 // Checkpoints cost at most this share of what is written: the index takes 40 bytes a value.
 constexpr std::uint64_t kCheckpointRecordShare = 4;
 constexpr std::uint64_t kCheckpointByteShare = 8;
+// Read from the page cache before others get their turn.
+constexpr std::uint64_t kQuickBytesMax = 256 * kKiB;
+
+Value value_of(StoredValue&& stored, std::uint64_t touched) {
+  Value value;
+  value.bytes = std::move(stored.bytes);
+  value.length = stored.header.length;
+  value.form = stored.header.form;
+  value.number = CopyNumber::unpack(std::max(stored.header.number, touched));
+  return value;
+}
+
+// Room for a write; where there is none, upkeep is to reclaim what it can.
+Task<Result<Space::Claim>> admit(StoreCore& core, Event& maintenance, std::uint64_t bytes) {
+  auto claim = co_await core.space.claim(bytes, core.catalog);
+  if (claim.is(Code::no_space) && core.options.background) maintenance.notify_all();
+  co_return claim;
+}
 
 // Worth a second look, and perhaps to be set aside.
 template <class T>
@@ -138,13 +157,6 @@ Task<Result<PutResult>> ValueStore::put(Id id, Buffer bytes, std::uint16_t form)
   co_return co_await put_locked(id, std::move(bytes), form);
 }
 
-Task<Result<Space::Claim>> ValueStore::admit(std::uint64_t bytes) {
-  StoreCore& core = *core_;
-  auto claim = co_await core.space.claim(bytes, core.catalog);
-  if (claim.is(Code::no_space) && core.options.background) maintenance_.notify_all();  // to reclaim what it can
-  co_return claim;
-}
-
 Task<Result<PutResult>> ValueStore::put_locked(Id id, Buffer bytes, std::uint16_t form) {
   StoreCore& core = *core_;
   if (core.catalog.find(id)) {
@@ -154,7 +166,7 @@ Task<Result<PutResult>> ValueStore::put_locked(Id id, Buffer bytes, std::uint16_
   const std::uint64_t size = value_record_bytes(static_cast<std::uint32_t>(bytes.size()));
   Space::Claim claim = core.space.try_claim(size, core.catalog);
   if (!claim) {
-    CO_ASSIGN_OR_RETURN(claim, co_await admit(size));
+    CO_ASSIGN_OR_RETURN(claim, co_await admit(core, maintenance_, size));
   }
   Append record(core.env.loop());
   record.value = bytes.view();
@@ -191,7 +203,7 @@ Task<Result<std::optional<PutResult>>> ValueStore::touch_locked(Id id) {
     co_return Error(Code::io_error, "a read failed or gave wrong bytes once");
   }
   if (!stored.ok()) co_return std::move(stored).error();
-  CO_ASSIGN_OR_RETURN(Space::Claim claim, co_await admit(kRecordHeaderBytes));
+  CO_ASSIGN_OR_RETURN(Space::Claim claim, co_await admit(core, maintenance_, kRecordHeaderBytes));
   PutResult result;
   result.number = core.next_number();
   result.existed = true;
@@ -240,15 +252,18 @@ Task<Result<Value>> ValueStore::get(Id id, std::uint64_t offset, std::uint64_t l
     Location location = core.catalog.find(id);
     if (!location) co_return Code::not_found;
     std::uint64_t touched = location.touched() ? core.catalog.touch_number(id) : 0;
-    auto stored = co_await read_value(core, core.catalog.at(location.ordinal()), id, location, offset, length);
-    if (stored.ok()) {
-      Value value;
-      value.bytes = std::move(stored->bytes);
-      value.length = stored->header.length;
-      value.form = stored->header.form;
-      value.number = CopyNumber::unpack(std::max(stored->header.number, touched));
-      co_return std::move(value);
+    auto quick = read_cached_value(core, *core.catalog.at(location.ordinal()), id, location, offset, length);
+    if (quick) {
+      // A client that only ever finds what it wants in memory must not keep the loop to itself.
+      quick_bytes_ += quick->bytes.size() + kRecordHeaderBytes;
+      if (quick_bytes_ >= kQuickBytesMax) {
+        quick_bytes_ = 0;
+        co_await yield(core.env.loop());
+      }
+      co_return value_of(std::move(*quick), touched);
     }
+    auto stored = co_await read_value(core, core.catalog.at(location.ordinal()), id, location, offset, length);
+    if (stored.ok()) co_return value_of(std::move(*stored), touched);
     if (stored.is(Code::invalid_argument) || stored.is(Code::cancelled)) co_return std::move(stored).error();
     // It moved while it was read; or a read went wrong once.
     Location now = core.catalog.find(id);

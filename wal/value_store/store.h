@@ -13,7 +13,6 @@
 #include "wal/value_store/options.h"
 #include "wal/value_store/reports.h"
 #include "wal/value_store/scrubber.h"
-#include "wal/value_store/space.h"
 
 namespace vortex::wal::values {
 
@@ -109,7 +108,6 @@ class ValueStore {
   class Operation;
   ValueStore(Env& env, std::string directory, ValueStoreOptions options);
   Task<Status> start();
-  Task<Result<Space::Claim>> admit(std::uint64_t bytes);
   Task<Result<PutResult>> put_locked(Id id, Buffer bytes, std::uint16_t form);
   Task<Result<std::optional<PutResult>>> touch_locked(Id id);
   Task<Result<Erased>> erase_locked(Id id, CopyNumber up_to);
@@ -124,6 +122,7 @@ class ValueStore {
   std::unique_ptr<Reclaimer> reclaimer_;
   std::unique_ptr<OpenReport> report_;
   std::uint64_t operations_ = 0;
+  std::uint64_t quick_bytes_ = 0;
   bool stopped_ = false;
   bool reclaiming_ = false;
   Parking drained_;
