@@ -97,7 +97,8 @@ TEST_CASE("a client's puts, conditions, scans and transactions do what records p
     EXPECT(!again.done);
     EXPECT_EQ(again.failed, 0);
     EXPECT_EQ(as_text(again.found->value), "2");
-    CO_ASSIGN_OR_RETURN(Page page, co_await bench.client.scan(at(low).place, {}, {}, ScanLimits(), seconds(5)));
+    CO_ASSIGN_OR_RETURN(
+        Page page, co_await bench.client.scan(at(low).place, ByteVector(), ByteVector(), ScanLimits(), seconds(5)));
     EXPECT_EQ(page.records.size(), 1);
     co_await bench.stop();
     for (PartitionNumber p = 0; p < partitions.count(); ++p) {
@@ -250,7 +251,8 @@ Task<Status> read_both(Bench& bench, std::uint8_t low, std::uint8_t high, std::s
   for (std::uint8_t place : {low, high}) {
     CO_ASSIGN_OR_RETURN(auto record, co_await bench.client.get(at(place), seconds(5)));
     EXPECT_EQ(as_text(record->value), wanted);
-    CO_ASSIGN_OR_RETURN(Page page, co_await bench.client.scan(at(place).place, {}, {}, ScanLimits(), seconds(5)));
+    CO_ASSIGN_OR_RETURN(
+        Page page, co_await bench.client.scan(at(place).place, ByteVector(), ByteVector(), ScanLimits(), seconds(5)));
     EXPECT_EQ(page.records.size(), 1);
     EXPECT_EQ(as_text(page.records[0].value), wanted);
   }
@@ -272,7 +274,8 @@ TEST_CASE("readers see what a dead coordinator had decided at once, and what it 
         CO_RETURN_IF_ERROR(co_await bench.settled());
         abandoned(p, low, high, is_decided);
         const Instant before = e.now();
-        CO_RETURN_IF_ERROR(co_await read_both(bench, low, high, is_decided ? "new" : "old"));
+        const std::string wanted = is_decided ? "new" : "old";
+        CO_RETURN_IF_ERROR(co_await read_both(bench, low, high, wanted));
         EXPECT(e.now() - before < milliseconds(200));
         co_await bench.stop();
         co_return Status();
