@@ -115,6 +115,8 @@ Task<Result<HeldBytes>> ChunkReader::get(ChunkId chunk, std::uint64_t offset, st
   ++stats_.looked_up;
   std::vector<ChunkId> wanted(1, chunk);
   auto records = co_await files_.find_chunks(std::move(wanted), options_.record_timeout);
+  // That nobody has it is only known when there is no record either.
+  if (!records.ok() && bytes.is(Code::not_found)) co_return records.error();
   if (!records.ok()) co_return bytes;
   std::optional<ChunkRecord>& record = records->at(0);
   if (!record) co_return bytes;

@@ -19,9 +19,21 @@ Id stored_by(const Caller& caller) {
   return sha256(as_bytes(caller.key));
 }
 
-Task<void> add_one(ChunkRecords& chunks, StoredCopies stored, UploadName upload, std::size_t copies_min,
-                   Duration timeout, Status& status, Permit) {
-  Status added = co_await chunks.add_copies(std::move(stored), upload, copies_min, timeout);
+// Bytes that somebody else stored and nobody has compared with their id are compared now, before they are shared.
+Task<Status> add_checked(ChunkRecords& chunks, chunker::NodeSource& nodes, StoredCopies stored, UploadName upload,
+                         std::size_t copies_min, Duration timeout) {
+  ChunkId chunk = stored.chunk;
+  Status added = co_await chunks.add_copies(stored, upload, copies_min, timeout);
+  if (!added.is(Code::permission_denied)) co_return added;
+  auto content = co_await nodes.load(chunk);
+  if (!content.ok()) co_return content.error();
+  CO_RETURN_IF_ERROR(co_await chunks.mark_checked(chunk, timeout));
+  co_return co_await chunks.add_copies(std::move(stored), upload, copies_min, timeout);
+}
+
+Task<void> add_one(ChunkRecords& chunks, chunker::NodeSource& nodes, StoredCopies stored, UploadName upload,
+                   std::size_t copies_min, Duration timeout, Status& status, Permit) {
+  Status added = co_await add_checked(chunks, nodes, std::move(stored), upload, copies_min, timeout);
   if (!added.ok() && status.ok()) status = std::move(added);
 }
 Task<void> refer_one(ChunkRecords& chunks, ChunkId chunk, UploadName upload, std::uint8_t replicas, Duration timeout,
@@ -155,7 +167,8 @@ Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies
     if (!status.ok()) break;
     stored.stored_by = terms.stored_by;
     stored.replicas = terms.replicas;
-    group.spawn(add_one(chunks_, std::move(stored), upload, terms.copies_min, timeout, status, std::move(*permit)));
+    group.spawn(
+        add_one(chunks_, nodes_, std::move(stored), upload, terms.copies_min, timeout, status, std::move(*permit)));
   }
   co_await group.join();
   co_return status;

@@ -88,7 +88,7 @@ class UploadRun {
   std::unique_ptr<Batch> batch_;
   std::set<ChunkId> known_;  // sent by this upload not long ago
   Status status_;
-  std::uint64_t settling_ = 0;
+  std::set<Batch*> settling_;
   Event changed_;
   TaskGroup renewing_;
   TaskGroup group_;

@@ -88,7 +88,7 @@ Task<Status> UploadRun::close_batch() {
   if (batch_->parcels.empty()) co_return Status();
   auto closed = std::move(batch_);
   batch_ = std::make_unique<Batch>(env_.loop());
-  ++settling_;
+  settling_.insert(closed.get());
   group_.spawn(settle(std::move(closed)));
   co_return status_;
 }
@@ -112,13 +112,13 @@ Task<void> UploadRun::settle(std::unique_ptr<Batch> batch) {
     settled = co_await files_.add_copies(upload_.upload, std::move(copies), options_.record_timeout);
   }
   if (!settled.ok()) fail(settled.error());
-  --settling_;
+  settling_.erase(batch.get());
   changed_.notify_all();
 }
 
 Task<Status> UploadRun::finish() {
   CO_RETURN_IF_ERROR(co_await close_batch());
-  while (settling_ > 0) {
+  while (!settling_.empty()) {
     bool woken = co_await changed_.wait();
     if (!woken) co_return Code::cancelled;
   }
@@ -127,6 +127,8 @@ Task<Status> UploadRun::finish() {
 
 Task<void> UploadRun::stop() {
   co_await renewing_.stop();
+  // A batch that settles waits for its chunks, also when it is cancelled.
+  for (Batch* batch : settling_) batch->staging.cancel();
   co_await batch_->staging.stop();
   co_await group_.stop();
 }

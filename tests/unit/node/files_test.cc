@@ -206,3 +206,31 @@ TEST_CASE("a range costs only its chunks") {
   REQUIRE(rig.fetch("/f", 100'000, 10).ok());
   EXPECT_LE(rig.holders.gets - before, 3);
 }
+
+TEST_CASE("the same bytes stored with another key are compared with their id before they are shared") {
+  FileRig rig(3);
+  ByteVector content = random_bytes(20'000, 1);
+  REQUIRE(rig.store("/a", content).ok());
+  std::uint64_t puts = rig.holders.puts;
+  Caller other = Caller::root();
+  other.key = "another";
+  LocalFiles files(rig.service, other);
+  Storer storer(rig.machine.env(), files, rig.holders);
+  MemorySource source(content);
+  REQUIRE(rig.run([&](Env&) { return storer.store("/b", source, StoreOptions()); }).ok());
+  EXPECT_EQ(rig.holders.puts, puts);
+  for (const ChunkId& chunk : rig.chunks_of("/b")) EXPECT(rig.record(chunk).checked);
+  EXPECT(*rig.fetch("/b") == content);
+}
+
+TEST_CASE("a chunk is not taken for gone because its record could not be asked for") {
+  FileRig rig(3);
+  ChunkId nobody;
+  nobody.bytes[0] = 1;
+  EXPECT(rig.run([&](Env&) { return rig.reader.load(nobody); }).is(Code::not_found));
+  dht::LocalRecordsOptions busy;
+  busy.busy = 1;
+  rig.records.set_options(busy);
+  EXPECT(rig.run([&](Env&) { return rig.reader.load(nobody); }).is(Code::busy));
+  rig.records.set_options(dht::LocalRecordsOptions());
+}
