@@ -233,107 +233,107 @@ TEST_CASE("connections without use are closed after the time that was set") {
   EXPECT(pair.echo("there").ok());
   pair.world.run_for(seconds(5));
   EXPECT(!pair.at_a().peers.connected(target_of(pair.b)));
+}
 
-  TEST_CASE("a node that is dismissed while it is dialled is not called") {
-    Pair pair(11);
-    std::optional<Result<Reply<Echo>>> result;
-    auto calling = pair.at_a().peers.call<Echo>(target_of(pair.b), echo_request("x"));
-    auto deliver = [](Task<Result<Reply<Echo>>> task, std::optional<Result<Reply<Echo>>>* out) -> Task<void> {
-      auto reply = co_await std::move(task);
-      out->emplace(std::move(reply));
-    };
-    pair.a.spawn(deliver(std::move(calling), &result));
-    pair.world.run_for(microseconds(1));
-    REQUIRE(!result);
-    pair.at_a().peers.close(id_of(pair.b.number()), Error(Code::permission_denied, "evicted"));
-    pair.world.run_for(seconds(1));
-    REQUIRE(result);
-    EXPECT(result->is(Code::permission_denied));
-    EXPECT_EQ(pair.at_a().peers.connections(), 0);
-    EXPECT_EQ(pair.at_b().server.channels(), 0);
-  }
+TEST_CASE("a node that is dismissed while it is dialled is not called") {
+  Pair pair(11);
+  std::optional<Result<Reply<Echo>>> result;
+  auto calling = pair.at_a().peers.call<Echo>(target_of(pair.b), echo_request("x"));
+  auto deliver = [](Task<Result<Reply<Echo>>> task, std::optional<Result<Reply<Echo>>>* out) -> Task<void> {
+    auto reply = co_await std::move(task);
+    out->emplace(std::move(reply));
+  };
+  pair.a.spawn(deliver(std::move(calling), &result));
+  pair.world.run_for(microseconds(1));
+  REQUIRE(!result);
+  pair.at_a().peers.close(id_of(pair.b.number()), Error(Code::permission_denied, "evicted"));
+  pair.world.run_for(seconds(1));
+  REQUIRE(result);
+  EXPECT(result->is(Code::permission_denied));
+  EXPECT_EQ(pair.at_a().peers.connections(), 0);
+  EXPECT_EQ(pair.at_b().server.channels(), 0);
+}
 
-  TEST_CASE("a node is called over a new connection though a handler of the old one cannot be cancelled") {
-    World world(12);
-    Machine& a = world.add_machine();
-    Machine& b = world.add_machine();
-    start_node(a);
-    start_node(b);
-    NetProgram& at_a = a.as<NetProgram>();
-    NetProgram& at_b = b.as<NetProgram>();
-    // What b is asked it asks back, and a does not come to an end with the answer.
-    Parking stuck(a.env().loop());
-    auto stay = [](Parking& parking) -> Task<Result<SyncChunksResponse>> {
-      co_await parking.park_uncancellable();
-      co_return SyncChunksResponse();
-    };
-    at_a.dispatcher.on<SyncChunks>([&stuck, stay](Context, SyncChunksRequest) { return stay(stuck); });
-    auto ask_back = [](Channel& channel) -> Task<Result<TouchChunkResponse>> {
-      auto reply = co_await channel.call<SyncChunks>(SyncChunksRequest());
-      co_return TouchChunkResponse();
-    };
-    at_b.dispatcher.on<TouchChunk>(
-        [ask_back](Context context, TouchChunkRequest) { return ask_back(*context.channel); });
-    auto ask = [&](Env&) {
-      return at_a.peers.call<TouchChunk>(target_of(b), TouchChunkRequest(), CallOptions(milliseconds(500)));
-    };
-    EXPECT(!world.run(a, ask).ok());
-    REQUIRE(stuck.occupied());
-    world.run_for(2 * kShortLife);
-    world.network().reset(a, b);
-    world.run_for(milliseconds(100));
-    auto echo = [&](Env&) {
-      return at_a.peers.call<Echo>(target_of(b), echo_request("again"), CallOptions(milliseconds(500)));
-    };
-    EXPECT(world.run(a, echo).ok());
-    EXPECT_EQ(at_a.peers.connections(), 2);
-    stuck.wake();
-    world.run_for(seconds(1));
-    EXPECT_EQ(at_a.peers.connections(), 1);
-  }
+TEST_CASE("a node is called over a new connection though a handler of the old one cannot be cancelled") {
+  World world(12);
+  Machine& a = world.add_machine();
+  Machine& b = world.add_machine();
+  start_node(a);
+  start_node(b);
+  NetProgram& at_a = a.as<NetProgram>();
+  NetProgram& at_b = b.as<NetProgram>();
+  // What b is asked it asks back, and a does not come to an end with the answer.
+  Parking stuck(a.env().loop());
+  auto stay = [](Parking& parking) -> Task<Result<SyncChunksResponse>> {
+    co_await parking.park_uncancellable();
+    co_return SyncChunksResponse();
+  };
+  at_a.dispatcher.on<SyncChunks>([&stuck, stay](Context, SyncChunksRequest) { return stay(stuck); });
+  auto ask_back = [](Channel& channel) -> Task<Result<TouchChunkResponse>> {
+    auto reply = co_await channel.call<SyncChunks>(SyncChunksRequest());
+    co_return TouchChunkResponse();
+  };
+  at_b.dispatcher.on<TouchChunk>([ask_back](Context context, TouchChunkRequest) { return ask_back(*context.channel); });
+  auto ask = [&](Env&) {
+    return at_a.peers.call<TouchChunk>(target_of(b), TouchChunkRequest(), CallOptions(milliseconds(500)));
+  };
+  EXPECT(!world.run(a, ask).ok());
+  REQUIRE(stuck.occupied());
+  world.run_for(2 * kShortLife);
+  world.network().reset(a, b);
+  world.run_for(milliseconds(100));
+  auto echo = [&](Env&) {
+    return at_a.peers.call<Echo>(target_of(b), echo_request("again"), CallOptions(milliseconds(500)));
+  };
+  EXPECT(world.run(a, echo).ok());
+  EXPECT_EQ(at_a.peers.connections(), 2);
+  stuck.wake();
+  world.run_for(seconds(1));
+  EXPECT_EQ(at_a.peers.connections(), 1);
+}
 
-  TEST_CASE("there are never more connections than the limit, also when all of them are in use") {
-    sim::WorldOptions options;
-    options.log_level = LogLevel::warn;
-    World world(13, options);
-    Machine& a = world.add_machine();
-    Machine& b = world.add_machine();
-    start_node(a);
-    start_node(b);
-    NetProgram& at_a = a.as<NetProgram>();
-    NetProgram& at_b = b.as<NetProgram>();
-    auto stay = [](Env& env) -> Task<Result<TouchChunkResponse>> {
-      Status slept = co_await sleep_for(env, std::chrono::hours(1));
-      co_return TouchChunkResponse();
-    };
-    at_b.dispatcher.on<TouchChunk>([&at_b, stay](Context, TouchChunkRequest) { return stay(at_b.env()); });
-    // Each port counts as a peer of its own.
-    constexpr std::size_t kPortsTried = kLinksMax + 200;
-    std::vector<std::unique_ptr<Server>> servers;
-    auto call = [](Peers& peers, Address at, std::size_t* busy) -> Task<void> {
-      auto reply = co_await peers.call<TouchChunk>(Target(at), TouchChunkRequest(), CallOptions(seconds(30)));
-      if (reply.is(Code::busy)) ++*busy;
-    };
-    auto open = [](NetProgram& node, Address at, std::vector<std::unique_ptr<Server>>* all) -> Task<void> {
-      all->push_back(std::make_unique<Server>(node.board, node.handshaker));
-      REQUIRE(all->back()->listen(at).ok());
-      co_return;
-    };
-    std::size_t busy = 0, most = 0;
-    for (std::size_t i = 0; i < kPortsTried; ++i) {
-      Address at = b.address(static_cast<std::uint16_t>(10'000 + i));
-      b.spawn(open(at_b, at, &servers));
-      a.spawn(call(at_a.peers, at, &busy));
-      if (i % 20 == 19) world.run_for(milliseconds(20));
-      most = std::max(most, at_a.peers.connections());
-    }
-    world.run_for(seconds(2));
-    EXPECT_EQ(at_a.peers.connections(), kLinksMax);
-    EXPECT_LE(most, kLinksMax);
-    EXPECT_EQ(busy, kPortsTried - kLinksMax);
-    auto stop_all = [](std::vector<std::unique_ptr<Server>>* all) -> Task<void> {
-      for (auto& one : *all) co_await one->stop();
-    };
-    b.spawn(stop_all(&servers));
-    world.run_for(seconds(40));
+TEST_CASE("there are never more connections than the limit, also when all of them are in use") {
+  sim::WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World world(13, options);
+  Machine& a = world.add_machine();
+  Machine& b = world.add_machine();
+  start_node(a);
+  start_node(b);
+  NetProgram& at_a = a.as<NetProgram>();
+  NetProgram& at_b = b.as<NetProgram>();
+  auto stay = [](Env& env) -> Task<Result<TouchChunkResponse>> {
+    Status slept = co_await sleep_for(env, std::chrono::hours(1));
+    co_return TouchChunkResponse();
+  };
+  at_b.dispatcher.on<TouchChunk>([&at_b, stay](Context, TouchChunkRequest) { return stay(at_b.env()); });
+  // Each port counts as a peer of its own.
+  constexpr std::size_t kPortsTried = kLinksMax + 200;
+  std::vector<std::unique_ptr<Server>> servers;
+  auto call = [](Peers& peers, Address at, std::size_t* busy) -> Task<void> {
+    auto reply = co_await peers.call<TouchChunk>(Target(at), TouchChunkRequest(), CallOptions(seconds(30)));
+    if (reply.is(Code::busy)) ++*busy;
+  };
+  auto open = [](NetProgram& node, Address at, std::vector<std::unique_ptr<Server>>* all) -> Task<void> {
+    all->push_back(std::make_unique<Server>(node.board, node.handshaker));
+    REQUIRE(all->back()->listen(at).ok());
+    co_return;
+  };
+  std::size_t busy = 0, most = 0;
+  for (std::size_t i = 0; i < kPortsTried; ++i) {
+    Address at = b.address(static_cast<std::uint16_t>(10'000 + i));
+    b.spawn(open(at_b, at, &servers));
+    a.spawn(call(at_a.peers, at, &busy));
+    if (i % 20 == 19) world.run_for(milliseconds(20));
+    most = std::max(most, at_a.peers.connections());
   }
+  world.run_for(seconds(2));
+  EXPECT_EQ(at_a.peers.connections(), kLinksMax);
+  EXPECT_LE(most, kLinksMax);
+  EXPECT_EQ(busy, kPortsTried - kLinksMax);
+  auto stop_all = [](std::vector<std::unique_ptr<Server>>* all) -> Task<void> {
+    for (auto& one : *all) co_await one->stop();
+  };
+  b.spawn(stop_all(&servers));
+  world.run_for(seconds(40));
+}
