@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint32_t kLookupRetryMs = 500;
 
 // The key with which the initiator has proven its role; the acceptor proves itself with the same one.
-struct Admission {
+struct Admitted {
   ClusterKey key;
   std::shared_ptr<const AccessRights> rights;
 };
@@ -34,13 +34,13 @@ class Acceptor {
   ByteVector make_answer();
   Status check_hello() const;
   Status check_identity(const Proof& proof) const;
-  Task<Result<Admission>> check_proof(Proof proof);
-  Result<Admission> check_cluster_secret(const Proof& proof) const;
-  Task<Result<Admission>> check_access_key(Proof proof);
-  Task<Result<Admission>> check_join_token(Proof proof);
+  Task<Result<Admitted>> check_proof(Proof proof);
+  Result<Admitted> check_cluster_secret(const Proof& proof) const;
+  Task<Result<Admitted>> check_access_key(Proof proof);
+  Task<Result<Admitted>> check_join_token(Proof proof);
   bool proves(const Proof& proof, const Secret& secret) const;
-  ByteVector make_welcome(const Admission& admission);
-  PeerInfo peer_info(const Admission& admission) const;
+  ByteVector make_welcome(const Admitted& admission);
+  PeerInfo peer_info(const Admitted& admission) const;
 
   Random& random_;
   const LocalEnd& local_;
@@ -87,7 +87,7 @@ bool Acceptor::proves(const Proof& proof, const Secret& secret) const {
   return equal_constant_time(mac.bytes, proof.keyed.front().mac.bytes);
 }
 
-Result<Admission> Acceptor::check_cluster_secret(const Proof& proof) const {
+Result<Admitted> Acceptor::check_cluster_secret(const Proof& proof) const {
   bool member = credentials_.standing(peer_id_) == Standing::member;
   std::vector<ClusterKey> keys = credentials_.cluster_keys();
   for (const ClusterKey& key : keys) {
@@ -99,7 +99,7 @@ Result<Admission> Acceptor::check_cluster_secret(const Proof& proof) const {
     // A secret that was replaced is known to whoever was evicted; it opens the door only to ids known as members.
     bool replaced = key.epoch != keys.front().epoch;
     if (!good || (replaced && !member)) return Error(Code::unauthenticated, "wrong cluster secret");
-    return Admission{key, nullptr};
+    return Admitted{key, nullptr};
   }
   if (member) return Error(Code::stale, "the cluster secret has been replaced");
   return Error(Code::unauthenticated, "wrong cluster secret");
@@ -107,13 +107,13 @@ Result<Admission> Acceptor::check_cluster_secret(const Proof& proof) const {
 
 // Nobody learns from the answer, or from how long it takes to compute, whether a name exists: an unknown one is checked
 // against a key that nobody has.
-Task<Result<Admission>> Acceptor::check_access_key(Proof proof) {
+Task<Result<Admitted>> Acceptor::check_access_key(Proof proof) {
   auto found = co_await credentials_.find_access_key(hello_.credential);
   bool unknown = found.is(Code::not_found);
   if (!found.ok() && found.is(Code::cancelled)) co_return Code::cancelled;
   if (!found.ok() && !unknown)
     co_return Error(Code::busy, "access keys cannot be looked up now").with_retry_after(kLookupRetryMs);
-  Admission admission;
+  Admitted admission;
   admission.key.secret = unknown ? Secret::random(random_) : found->secret;
   bool good = proves(proof, admission.key.secret);
   if (unknown || !good) co_return Error(Code::unauthenticated, "wrong access key");
@@ -122,13 +122,13 @@ Task<Result<Admission>> Acceptor::check_access_key(Proof proof) {
   co_return admission;
 }
 
-Task<Result<Admission>> Acceptor::check_join_token(Proof proof) {
+Task<Result<Admitted>> Acceptor::check_join_token(Proof proof) {
   auto found = co_await credentials_.find_join_token(hello_.credential);
   bool unknown = found.is(Code::not_found);
   if (!found.ok() && found.is(Code::cancelled)) co_return Code::cancelled;
   if (!found.ok() && !unknown)
     co_return Error(Code::busy, "join tokens cannot be looked up now").with_retry_after(kLookupRetryMs);
-  Admission admission;
+  Admitted admission;
   admission.key.secret = unknown ? Secret::random(random_) : *found;
   bool good = proves(proof, admission.key.secret);
   if (unknown || !good) co_return Error(Code::unauthenticated, "wrong join token");
@@ -140,7 +140,7 @@ Task<Result<Admission>> Acceptor::check_join_token(Proof proof) {
   co_return admission;
 }
 
-Task<Result<Admission>> Acceptor::check_proof(Proof proof) {
+Task<Result<Admitted>> Acceptor::check_proof(Proof proof) {
   CO_RETURN_IF_ERROR(check_identity(proof));
   bool one_of_many = hello_.proves == Proves::cluster_secret;
   if (!one_of_many && (proof.keyed.size() != 1 || proof.keyed.front().epoch != 0))
@@ -158,7 +158,7 @@ Task<Result<Admission>> Acceptor::check_proof(Proof proof) {
   // TLS has proven the id; the proof is over a key that everybody knows and says only that both heard the same.
   if (credentials_.standing(peer_id_) != Standing::member || !proves(proof, Secret()))
     co_return Error(Code::unauthenticated, "not a member of this cluster");
-  co_return Admission();
+  co_return Admitted();
 }
 
 ByteVector Acceptor::make_answer() {
@@ -175,7 +175,7 @@ ByteVector Acceptor::make_answer() {
   return message;
 }
 
-ByteVector Acceptor::make_welcome(const Admission& admission) {
+ByteVector Acceptor::make_welcome(const Admitted& admission) {
   Welcome welcome;
   welcome.keyed.epoch = admission.key.epoch;
   welcome.keyed.mac = transcript_.mac(Transcript::Side::acceptor, admission.key.secret.view());
@@ -183,7 +183,7 @@ ByteVector Acceptor::make_welcome(const Admission& admission) {
   return make_hello(welcome);
 }
 
-PeerInfo Acceptor::peer_info(const Admission& admission) const {
+PeerInfo Acceptor::peer_info(const Admitted& admission) const {
   PeerInfo peer;
   peer.id = peer_id_;
   peer.role = role_of(hello_.proves);
@@ -218,7 +218,7 @@ Task<Result<PeerInfo>> Acceptor::run() {
     CO_ASSIGN_OR_RETURN(proof_message, co_await io_.read(HelloKind::proof));
   }
   CO_ASSIGN_OR_RETURN(Proof proof, parse_hello<Proof>(hello_body(proof_message)));
-  CO_ASSIGN_OR_RETURN(Admission admission, co_await check_proof(std::move(proof)));
+  CO_ASSIGN_OR_RETURN(Admitted admission, co_await check_proof(std::move(proof)));
   transcript_.add(proof_message);
   if (!plain()) out = make_answer();
   ByteVector welcome = make_welcome(admission);

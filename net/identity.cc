@@ -19,7 +19,7 @@ struct Free {
   void operator()(BIO* bio) const { BIO_free_all(bio); }
 };
 using Key = std::unique_ptr<EVP_PKEY, Free>;
-using Context = std::unique_ptr<EVP_MD_CTX, Free>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Free>;
 using Bio = std::unique_ptr<BIO, Free>;
 }  // namespace
 
@@ -27,7 +27,7 @@ NodeId node_id_of(const PublicKey& key) { return sha256(key); }
 
 bool verify_signature(const PublicKey& key, ByteView message, const Signature& signature) {
   Key handle(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()));
-  Context context(EVP_MD_CTX_new());
+  DigestContext context(EVP_MD_CTX_new());
   CHECK(context);
   bool good = handle && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, handle.get()) == 1 &&
               EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
@@ -69,7 +69,7 @@ std::string Identity::to_pem() const {
 }
 
 Signature Identity::sign(ByteView message) const {
-  Context context(EVP_MD_CTX_new());
+  DigestContext context(EVP_MD_CTX_new());
   Signature signature;
   std::size_t size = signature.size();
   CHECK(context && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) == 1);
