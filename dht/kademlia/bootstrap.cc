@@ -1,5 +1,6 @@
 // How a node gets to know its network, from one address.
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "base/log.h"
@@ -97,23 +98,31 @@ Region half(const Region& region, bool upper) {
 }
 }  // namespace
 
-// Region by region of the id space: whoever is asked names all whom it knows there, or so many that the region must be
-// asked for in halves. Then everybody who was named is called.
+// Region by region of the id space, large ones first; where more than a few are, in halves, until whoever is asked is
+// so near that it knows everybody there even if it keeps no more than k contacts in a bucket. Between the levels those
+// who were named are called, so that they can be asked.
 Task<void> Kademlia::explore() {
-  std::vector<Region> regions(1);
+  std::deque<Region> regions(1);
+  int level = 0;
   for (std::size_t asked = 0; !regions.empty() && asked < kExploreMax; ++asked) {
-    Region region = regions.back();
-    regions.pop_back();
+    Region region = regions.front();
+    regions.pop_front();
+    if (region.bits > level) {
+      level = region.bits;
+      co_await verify_all();
+    }
     net::FindNodeRequest request;
     request.target = region.prefix;
     request.count = static_cast<std::uint16_t>(kAnswerContactsMax);
     auto told = co_await ask_anybody(std::move(request));
     if (told.is(Code::cancelled)) co_return;
     if (!told.ok()) break;
-    for (const Contact& contact : *told) named(contact);
-    bool more = told->size() >= kAnswerContactsMax && region.bits < kRegionBitsMax &&
-                region.prefix.distance(told->back().id).leading_zeros() >= region.bits;
-    if (!more) continue;
+    std::size_t inside = 0;
+    for (const Contact& contact : *told) {
+      named(contact);
+      inside += region.prefix.distance(contact.id).leading_zeros() >= region.bits ? 1 : 0;
+    }
+    if (inside <= kBucketFew || region.bits >= kRegionBitsMax) continue;
     regions.push_back(half(region, false));
     regions.push_back(half(region, true));
   }

@@ -18,7 +18,9 @@ Kademlia::Kademlia(Env& env, net::Peers& peers, Contact self, KademliaOptions op
       table_(self_.id, limits()),
       counters_(std::make_unique<Counters>(env.metrics())),
       checked_(env.loop()),
-      tasks_(env.loop()) {}
+      tasks_(env.loop()) {
+  CHECK(options_.check_after > Duration(0));
+}
 
 Kademlia::~Kademlia() = default;
 
@@ -43,7 +45,7 @@ void Kademlia::know_everybody(bool everybody) {
   options_.everybody = everybody;
   table_.set_limits(limits());
   // Until everybody was asked for, lookups go on asking.
-  settled_ = settled_ && !everybody;
+  settled_ = false;
   neighbours_due_ = Instant();
   neighbours_wait_ = kNeighboursFirst;
 }
@@ -162,8 +164,13 @@ Task<Status> Kademlia::call_to_see(Contact contact) {
   request.target = self_.id;
   net::Target to(contact.id, contact.address);
   bool connected = peers_.connected(to);
-  net::CallOptions patience(kQueryTimeout);
-  auto reply = co_await peers_.call<net::FindNode>(to, std::move(request), std::move(patience));
+  auto reply = co_await peers_.call<net::FindNode>(to, request, net::CallOptions(kQueryTimeout));
+  const RoutingTable::Known* known = table_.find(contact.id);
+  if (reply.is(Code::timed_out) && known && known->contact.address != contact.address) {
+    // The connection that was there leads to where it was before.
+    peers_.renew(contact.id, net::Purpose::control, Error(Code::closed, "it has another address now"));
+    reply = co_await peers_.call<net::FindNode>(to, request, net::CallOptions(kQueryTimeout));
+  }
   if (reply.ok()) {
     answered(contact);
   } else {

@@ -120,9 +120,8 @@ class Kademlia {
   std::vector<Instant> refreshed_;  // by bucket: when something in it was last looked up
   Instant neighbours_due_;
   Duration neighbours_wait_ = kNeighboursFirst;
-  // In `all-to-all`: everybody who is to be known was asked for. Whoever never bootstraps is alone, and knows
-  // everybody.
-  bool settled_ = true;
+  // In `all-to-all`: everybody who is to be known was asked for. Before that lookups go on asking.
+  bool settled_ = false;
   std::optional<Address> greeting_;  // the address that bootstrap() is calling
   bool refreshing_ = false;          // refresh() is running
   std::size_t checks_ = 0;           // under way

@@ -69,7 +69,7 @@ inline constexpr Instant kNever = Instant(Duration::min() / 2);
 inline constexpr Duration kBootstrapRetryMin = milliseconds(200);
 inline constexpr Duration kBootstrapRetryMax = seconds(5);
 // Regions of the id space that are asked for, one after the other, where everybody is to be known.
-inline constexpr std::size_t kExploreMax = 1024;
-static_assert(kExploreMax * kAnswerContactsMax / 2 > kTableMax);
+inline constexpr std::size_t kExploreMax = 4096;
+static_assert(kExploreMax * kBucketFew / 4 > kTableMax, "halves of halves of small regions are enough");
 
 }  // namespace vortex::dht

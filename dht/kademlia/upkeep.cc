@@ -94,7 +94,7 @@ Task<void> Kademlia::refresh() {
 Task<void> Kademlia::look_around() {
   if (options_.everybody) {
     co_await explore();
-    settled_ = true;
+    settled_ = table_.size() > 0;
     co_return;
   }
   FindOptions options;
