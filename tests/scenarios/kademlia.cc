@@ -239,7 +239,6 @@ void flood(Run& run) {
                  " lookups were led astray by a flood");
 }
 
-constexpr Kind kFigure = Kind::figure;
 const Registration ring("kademlia-lookups", "nodes find each other from one address and everybody finds everybody",
                         lookups_ring);
 const Registration everybody("kademlia-everybody", "the same in all-to-all: lookups end locally", lookups_everybody);
@@ -248,12 +247,13 @@ const Registration churning("kademlia-churn", "nodes are replaced all the time, 
 const Registration links("kademlia-bad-links", "lossy, slow and one-way links: lookups end, and all heals", bad_links);
 const Registration flooding("kademlia-flood", "a flood of made-up ids, and answers full of nodes that do not exist",
                             flood);
-const Registration c100("kademlia-churn-100", "all-to-all, 100 nodes, 10% an hour are replaced", churn_100, kFigure);
-const Registration c1000("kademlia-churn-1000", "ring, 1,000 nodes: the same", churn_1000, kFigure);
-const Registration c10000("kademlia-churn-10000", "ring, 10,000 nodes: the same", churn_10000, kFigure);
-const Registration r100("kademlia-lookups-100", "all-to-all, 100 nodes: hops, memory, time", figure_100, kFigure);
-const Registration r1000("kademlia-lookups-1000", "ring, 1,000 nodes: the same", figure_1000, kFigure);
-const Registration r10000("kademlia-lookups-10000", "ring, 10,000 nodes: the same", figure_10000, kFigure);
+const Registration c100("kademlia-churn-100", "all-to-all, 100 nodes, 10% an hour are replaced", churn_100,
+                        Kind::figure);
+const Registration c1000("kademlia-churn-1000", "ring, 1,000 nodes: the same", churn_1000, Kind::figure);
+const Registration c10000("kademlia-churn-10000", "ring, 10,000 nodes: the same", churn_10000, Kind::figure);
+const Registration r100("kademlia-lookups-100", "all-to-all, 100 nodes: hops, memory, time", figure_100, Kind::figure);
+const Registration r1000("kademlia-lookups-1000", "ring, 1,000 nodes: the same", figure_1000, Kind::figure);
+const Registration r10000("kademlia-lookups-10000", "ring, 10,000 nodes: the same", figure_10000, Kind::figure);
 
 }  // namespace
 
