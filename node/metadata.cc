@@ -83,10 +83,13 @@ void Metadata::start() {
   host_->start(this);
   tell_partners();
   manager_->start();
+  settler_ = std::make_unique<dht::Settler>(env_, *host_, client_.operations());
+  settler_->start();
 }
 
 Task<void> Metadata::stop(Duration patience) {
   if (manager_) co_await manager_->stop();
+  if (settler_) co_await settler_->stop();
   co_await client_.stop();
   co_await host_->hand_over(patience);
   membership_.heartbeats().on_doubt(nullptr);

@@ -12,6 +12,7 @@
 #include "dht/records_client/records_client.h"
 #include "dht/records_client/records_server.h"
 #include "dht/records_client/remote_port.h"
+#include "dht/records_client/settler.h"
 #include "node/neighbours.h"
 
 namespace vortex::node {
@@ -54,6 +55,7 @@ class Metadata final : private dht::groups::GroupListener {
   std::unique_ptr<dht::RecordsServer> server_;
   dht::RemotePort port_;
   dht::RecordsClient client_;
+  std::unique_ptr<dht::Settler> settler_;
   std::unique_ptr<Neighbours> neighbours_;
   std::unique_ptr<dht::groups::Manager> manager_;
 };
