@@ -9,6 +9,9 @@ namespace vortex::dht::groups {
 
 namespace {
 
+// However large the state is: a longer log than twice this takes no more commands.
+constexpr std::size_t kLogBytesBeforeCheckpoint = 2 * kUncommittedBytes;
+
 raft::Options raft_options(const Shared& shared, GroupId id, const Base& base, Instant votes_from) {
   raft::Options options;
   options.group = id;
@@ -199,6 +202,7 @@ void Group::write_base(Base base, Done done) {
 
 bool Group::wants_checkpoint() const {
   std::size_t threshold = std::max(shared_.options.checkpoint_bytes, instance_->machine->memory_bytes());
+  threshold = std::min(threshold, kLogBytesBeforeCheckpoint);
   return !gone && written_bytes_ >= threshold && raft_.applied_index() > base_.index;
 }
 

@@ -133,6 +133,16 @@ struct Stopped {
   }
 };
 
+void power_cut_everywhere(Run& run, World& world, const GroupWorld& shared) {
+  for (std::size_t number = 1; number <= shared.nodes; ++number) world.machine(number).power_cut();
+  for (std::size_t number = 1; number <= shared.nodes; ++number)
+    if (!world.machine(number).running()) world.machine(number).start();
+  world.run_until([&] { return whole(world, shared); }, seconds(30));
+  run.expect(led_everywhere(world, shared), Verdict::liveness,
+             "no leader after everybody lost power" + describe(world, shared));
+  check_everything(run, world, shared);
+}
+
 void raft_groups(Run& run) {
   WorldOptions options;
   options.clock_ratio_max = 1.25;
@@ -159,8 +169,8 @@ void raft_groups(Run& run) {
     start_group_node(machine, shared, number);
     nemesis.machines.push_back(machine.name());
   }
-  world.run_until([&] { return whole(world, shared); }, seconds(60));
-  if (!run.expect(whole(world, shared), Verdict::liveness,
+  world.run_until([&] { return sound(world, shared); }, seconds(60));
+  if (!run.expect(sound(world, shared), Verdict::liveness,
                   "the groups did not spread over the machines" + describe(world, shared)))
     return;
 
@@ -187,19 +197,13 @@ void raft_groups(Run& run) {
   for (const auto& [group, model] : shared.models)
     run.expect(model->last_acknowledged() > before[i++], Verdict::liveness,
                "a group takes nothing though all is well" + describe(world, shared));
+  shared.quiet = true;
   world.run_until([&] { return whole(world, shared); }, seconds(60));
   run.expect(whole(world, shared), Verdict::liveness,
              "the groups did not become whole again" + describe(world, shared));
   check_everything(run, world, shared);
 
-  // Everybody loses power at once.
-  for (std::size_t number = 1; number <= shared.nodes; ++number) world.machine(number).power_cut();
-  for (std::size_t number = 1; number <= shared.nodes; ++number)
-    if (!world.machine(number).running()) world.machine(number).start();
-  world.run_until([&] { return whole(world, shared); }, seconds(30));
-  run.expect(led_everywhere(world, shared), Verdict::liveness,
-             "no leader after everybody lost power" + describe(world, shared));
-  check_everything(run, world, shared);
+  power_cut_everywhere(run, world, shared);
   for (const auto& [group, model] : shared.models) {
     run.measure("commands", model->acknowledged().size());
     run.measure("reads", model->reads());

@@ -60,6 +60,7 @@ struct GroupWorld {
   bool clients = false;       // every node proposes and reads where it leads
   bool managed = false;       // every node has a manager; the first one makes the groups
   bool created = false;
+  bool quiet = false;  // clients rest
   Duration evict_after = seconds(20);
 
   net::Identity identity(std::size_t number) const;

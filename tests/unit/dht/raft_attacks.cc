@@ -37,7 +37,7 @@ void Cluster::attack() {
   auto led = leader();
   if (!led) return busy(milliseconds(300));
   int first = *led;
-  switch (random_.below(8)) {
+  switch (random_.below(9)) {
     case 0:
       restart_voters_beside(first);
       break;
@@ -58,6 +58,10 @@ void Cluster::attack() {
       break;
     case 6:
       vote_and_die(first);
+      break;
+    case 7:
+      cut_off(first);
+      busy(milliseconds(2500));
       break;
     default:
       replace_lost(first);
