@@ -6,7 +6,7 @@ namespace {
 // Of a member in a message, without its texts.
 constexpr std::size_t kMemberBytes = 80;
 
-std::size_t bytes_of(const Member& member) { return kMemberBytes + member.address.host.size() + member.zone.size(); }
+std::size_t news_bytes(const Member& member) { return kMemberBytes + member.address.host.size() + member.zone.size(); }
 // Is `a` before `b`? Positions wrap around.
 bool before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(b - a) > 0; }
 }  // namespace
@@ -48,7 +48,7 @@ bool Gossip::tell(const Directory& directory, const NodeId& self, net::Pulse& pu
   auto add = [&](std::size_t place, std::uint32_t position) {
     if (passed_.contains(position)) return true;
     Member member = directory.at(place);
-    bytes += bytes_of(member);
+    bytes += news_bytes(member);
     if (bytes > kNewsBytesMax) {
       more = true;
       return false;

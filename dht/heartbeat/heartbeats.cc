@@ -19,9 +19,6 @@ constexpr Duration kForgetLedger = std::chrono::minutes(10);
 constexpr int kLateShare = 2;
 // A peer with news waits so much of an interval at least between two heartbeats.
 constexpr int kHurryShare = 4;
-// Where everybody exchanges heartbeats with so many, each may be a little rarer: the first of so many observers is
-// soon.
-constexpr std::size_t kCrowd = 64;
 // Members chosen at random are for mixing and need no close watch.
 constexpr int kRandomPeriods = 3;
 }  // namespace
@@ -122,9 +119,7 @@ Heartbeats::Link& Heartbeats::link_to(const NodeId& id) {
 
 Duration Heartbeats::period_of(const Link& link) const {
   if (link.partner) return std::min(options_.interval, options_.lease / 3);
-  if (!link.watched) return kRandomPeriods * options_.interval;
-  bool crowded = options_.topology == Topology::all_to_all && directory_.belonging() > kCrowd;
-  return crowded ? options_.interval * 3 / 2 : options_.interval;
+  return link.watched ? options_.interval : kRandomPeriods * options_.interval;
 }
 
 void Heartbeats::arm(Instant at) {

@@ -19,7 +19,7 @@ constexpr Duration kDiffersLong = seconds(30);
 constexpr Duration kComparisonPause = seconds(5);
 constexpr Duration kCompareWithin = seconds(10);
 
-std::size_t bytes_of(const Member& member) { return 96 + member.address.host.size() + member.zone.size(); }
+std::size_t page_bytes(const Member& member) { return 96 + member.address.host.size() + member.zone.size(); }
 }  // namespace
 
 void Heartbeats::notice_difference(Link& link, const net::Pulse& pulse, Instant now) {
@@ -130,7 +130,7 @@ Result<net::CompareMembersResponse> Heartbeats::serve_comparison(net::Context& c
     std::vector<Member> members;
     for (std::uint32_t place : places[bucket]) {
       members.push_back(directory_.at(place));
-      bytes += bytes_of(members.back());
+      bytes += page_bytes(members.back());
     }
     if (bytes > kPageBytes && bucket > request.first) break;
     std::move(members.begin(), members.end(), std::back_inserter(response.members));

@@ -10,7 +10,7 @@ namespace vortex::dht {
 
 namespace {
 constexpr std::size_t kNeighboursEachWay = 2;
-constexpr std::size_t kRandoms = 2;
+constexpr std::size_t kRandoms = 2, kRandomsMax = 4;
 constexpr Duration kRandomsStay = seconds(60);
 
 std::uint64_t distance_after(const NodeId& from, const NodeId& to) { return to.prefix() - from.prefix(); }
@@ -122,15 +122,18 @@ void Heartbeats::choose_randoms(std::set<NodeId>& wanted, Instant now) {
   std::erase_if(wanted, [this](const NodeId& id) {
     return directory_.health(id) == Health::dead || !belongs(directory_.standing(id));
   });
+  auto drop_one = [&] {
+    auto leaving = wanted.begin();
+    std::advance(leaving, env_.random().below(wanted.size()));
+    wanted.erase(leaving);
+  };
   if (now >= randoms_until_) {
-    if (!wanted.empty()) {
-      auto leaving = wanted.begin();
-      std::advance(leaving, env_.random().below(wanted.size()));
-      wanted.erase(leaving);
-    }
+    if (!wanted.empty()) drop_one();
     randoms_until_ =
         now + kRandomsStay / 2 + Duration(env_.random().below(static_cast<std::uint64_t>(kRandomsStay.count())));
   }
+  // Those with whom directories were compared are among them for a while.
+  while (wanted.size() > kRandomsMax) drop_one();
   if (wanted.size() >= kRandoms) return;
   for (const Member& it : sample_alive(directory_, options_.self, kRandoms, env_.random()))
     if (wanted.size() < kRandoms) wanted.insert(it.id);

@@ -13,7 +13,9 @@ using namespace vortex::dht;
 namespace {
 
 constexpr const char* kDirectory = "data";
-constexpr const char* kGoldenContacts = "";
+constexpr const char* kGoldenContacts =
+    "56584d420100010000009f507a0f3580912ea7f1323a0397fc06fee4096e5c147d839813596a29dfeb4d0800000031302e302e302e31"
+    "e81c030000000000000000000000000200000000000000010000500000000000040000007261636bdcf3c5d7c238a734";
 
 Member known(std::size_t i) {
   Member it;
