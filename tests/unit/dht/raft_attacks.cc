@@ -73,16 +73,30 @@ void Cluster::attack() {
   busy(milliseconds(random_.below(500)));
 }
 
-// Some cannot hear the leader, others keep its lease alive and forget, again and again, that they do.
-void Cluster::restart_voters_beside(int leader) {
-  int lonely = other_than(leader, leader);
-  cut(leader, lonely);
-  cut(lonely, leader);
-  busy(milliseconds(300 + random_.below(600)));
+// One cannot hear the leader, whose lease the others have just renewed when they forget that they did and lose it too.
+void Cluster::restart_voters_beside(int led) {
+  int lonely = other_than(led, led);
+  run(milliseconds(300));
+  cut(led, lonely);
+  cut(lonely, led);
+  run(milliseconds(300 + random_.below(600)));
   for (int i = 0; i < 8; ++i) {
-    for (int node = 0; node < options_.nodes; ++node)
-      if (node != leader && node != lonely && random_.chance(0.7)) die_and_return(node);
-    busy(milliseconds(20 + random_.below(300)));
+    for (int node = 0; node < options_.nodes; ++node) {
+      if (node == led || node == lonely) continue;
+      cut(node, led);
+      cut(led, node);
+      die_and_return(node);
+    }
+    for (int wait = 0; wait < 10; ++wait) {
+      run(milliseconds(50));
+      if (leader() != led) busy(milliseconds(20));
+    }
+    for (int node = 0; node < options_.nodes; ++node) {
+      if (node == lonely) continue;
+      cut_.erase({node, led});
+      cut_.erase({led, node});
+    }
+    run(milliseconds(100 + random_.below(400)));
   }
 }
 

@@ -101,7 +101,7 @@ class Cluster {
   void poke(int node);
   // attacks
   void die_and_return(int node);
-  void restart_voters_beside(int leader);
+  void restart_voters_beside(int led);
   void heal_half_of(int leader);
   void transfer_and_cut(int leader);
   void fell_leaders();
