@@ -7,11 +7,6 @@ namespace vortex::sim {
 
 namespace {
 
-struct Setup {
-  bool faults = true;
-  Duration length = seconds(30);
-};
-
 void start_nodes(World& world, RecordsWorld& shared) {
   // Everybody knows everybody's address.
   for (std::size_t number = 1; number <= shared.nodes; ++number) world.add_machine();
@@ -25,7 +20,7 @@ void start_nodes(World& world, RecordsWorld& shared) {
   }
 }
 
-void run_records(Run& run, const Setup& setup) {
+void records(Run& run) {
   WorldOptions options;
   options.clock_ratio_max = 1.25;
   options.buggify_sites = 0.25;
@@ -58,9 +53,9 @@ void run_records(Run& run, const Setup& setup) {
     nemesis.machines.push_back(machine.name());
   }
   world.run_for(seconds(2));
-  if (setup.faults) run.unleash(nemesis);
-  world.run_for(setup.length);
-  if (setup.faults) run.calm();
+  run.unleash(nemesis);
+  world.run_for(seconds(20));
+  run.calm();
   world.run_for(seconds(10));
   const std::uint64_t before = workload.done;
   world.run_for(seconds(10));
@@ -89,18 +84,9 @@ void run_records(Run& run, const Setup& setup) {
   run.measure("reads", workload.reads);
 }
 
-void records_quiet(Run& run) {
-  Setup setup;
-  setup.faults = false;
-  setup.length = seconds(5);
-  run_records(run, setup);
-}
-
-void records_faults(Run& run) { run_records(run, Setup()); }
-
-const Registration quiet("records-quiet", "records over real groups, with nothing going wrong", records_quiet);
-const Registration faults("records", "records are linearizable whatever happens to nodes, networks, disks and clocks",
-                          records_faults);
+const Registration registration("records",
+                                "records are linearizable whatever happens to nodes, networks, disks and clocks",
+                                records);
 
 }  // namespace
 
