@@ -68,7 +68,7 @@ void seal_manifest(Manifest& manifest, const SecretKey& file_key, const WrappedK
 }
 
 Result<SecretKey> open_seal(const Manifest& manifest, const UserKey& user_key) {
-  if (!manifest.seal) return Error(Code::invalid_argument, "the file is not sealed");
+  if (!manifest.seal) return damaged("a key was given and there is no seal");
   ASSIGN_OR_RETURN(SecretKey file_key, unwrap(manifest.seal->key, user_key));
   if (!equal_constant_time(proof_of(manifest, file_key), manifest.seal->proof))
     return damaged("it was changed by somebody without the file's key");
@@ -155,21 +155,26 @@ Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level) {
   return records;
 }
 
-Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level, const NodeReference& reference, bool last) {
+Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level, const NodeReference& reference,
+                                        std::uint64_t offset, bool last) {
   if (sha256(bytes) != reference.node) return damaged("a node does not have the content it is named by");
   ASSIGN_OR_RETURN(std::vector<Record> records, decode_node(bytes, level));
   ASSIGN_OR_RETURN(RecordTotals total, add_up(level, records));
   if (total.length != reference.length) return damaged("a node of another length");
   if (total.extents != reference.extents) return damaged("a node with another number of extents");
-  for (std::size_t count = 1; count < records.size(); ++count)
-    if (ends_node(count, records[count - 1])) return damaged("a node goes on where nodes end");
-  if (!last && !ends_node(records.size(), records.back())) return damaged("a node ends where nodes go on");
+  for (std::size_t count = 1; count <= records.size(); ++count) {
+    const Record& record = records[count - 1];
+    const bool ends = ends_node(count, record, offset);
+    if (ends && count < records.size()) return damaged("a node goes on where nodes end");
+    if (!ends && count == records.size() && !last) return damaged("a node ends where nodes go on");
+    offset += record_length(level, record);
+  }
   return records;
 }
 
-bool ends_node(std::size_t count, const Record& last) {
+bool ends_node(std::size_t count, const Record& last, std::uint64_t offset) {
   if (count < kNodeRecordsMin) return false;
-  return count >= kNodeRecordsMax || (xxh3(last) & kNodeEndMask) == 0;
+  return count >= kNodeRecordsMax || (xxh3(last, offset) & kNodeEndMask) == 0;
 }
 
 }  // namespace vortex::chunker

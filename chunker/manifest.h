@@ -17,7 +17,8 @@ namespace vortex::chunker {
 
 // The root lists at most this many records itself; longer lists have a level more.
 inline constexpr std::size_t kRootRecordsMax = 64;
-// A node ends behind a record whose XXH3 has 5 zero bits at its end, one in 32, but not before the minimum.
+// A node ends behind a record whose XXH3, seeded with its place in the file, has 5 zero bits at its end, one in 32, but
+// not before the minimum.
 inline constexpr std::size_t kNodeRecordsMin = 16, kNodeRecordsMax = 128;
 inline constexpr std::uint64_t kNodeEndMask = 31;
 inline constexpr std::uint8_t kManifestLevelMax = 12;
@@ -65,7 +66,9 @@ Etag etag_of_inline(ByteView content);
 
 // Makes `seal` anew; to be done after every change of a sealed file's manifest.
 void seal_manifest(Manifest& manifest, const SecretKey& file_key, const WrappedKey& wrapped);
-// The file's key, when the user's key opens it (else `permission_denied`) and the proof fits (else `damaged`).
+// The file's key, when the user's key opens it (else `permission_denied`) and the proof fits (else `damaged`). For
+// files that are known to be sealed: a seal that is gone is `damaged`, too, for whoever takes it away could put in
+// anything.
 Result<SecretKey> open_seal(const Manifest& manifest, const UserKey& user_key);
 // Key rotation: only the seal changes; the proof, the ETag and every chunk stay.
 Status rotate_seal(Manifest& manifest, const UserKey& from, const UserKey& to, Random& random);
@@ -98,11 +101,15 @@ struct ManifestNode {
 ManifestNode encode_node(std::uint8_t level, const std::vector<Record>& records);
 // The records, when these are the bytes of a node of that level, whoever refers to it.
 Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level);
-// The same for a node that is referred to: id, length and number of extents must be what the reference says, and it
-// must end where nodes end; only the last one of its level may end before.
-Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level, const NodeReference& reference, bool last);
+// The same for a node that is referred to and stands for the file's bytes from `offset` on: id, length and number of
+// extents must be what the reference says, and it must end where nodes end; only the last one of its level may end
+// before.
+Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level, const NodeReference& reference,
+                                        std::uint64_t offset, bool last);
 
-// Does a node of `count` records end behind its last one?
-bool ends_node(std::size_t count, const Record& last);
+// Does a node of `count` records end behind its last one, which begins at `offset` of the file? Equal records at
+// different places give different answers, so that the nodes of a long run of them do not hang together by their
+// counts.
+bool ends_node(std::size_t count, const Record& last, std::uint64_t offset);
 
 }  // namespace vortex::chunker

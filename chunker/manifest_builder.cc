@@ -8,7 +8,9 @@ namespace vortex::chunker {
 
 void NodeCutter::add(const Record& record, std::vector<ManifestNode>& nodes, std::vector<Record>& references) {
   pending_.push_back(record);
-  if (ends_node(pending_.size(), record)) flush(nodes, references);
+  const bool ends = ends_node(pending_.size(), record, offset_);
+  offset_ += record_length(level_, record);
+  if (ends) flush(nodes, references);
 }
 
 void NodeCutter::flush(std::vector<ManifestNode>& nodes, std::vector<Record>& references) {

@@ -10,7 +10,8 @@ namespace vortex::chunker {
 // Cuts a list of records of one level into nodes.
 class NodeCutter {
  public:
-  explicit NodeCutter(std::uint8_t level) : level_(level) {}
+  // The first record begins at `offset` of the file.
+  NodeCutter(std::uint8_t level, std::uint64_t offset) : level_(level), offset_(offset) {}
   // Nodes that are finished go to `nodes` and their references to `references`.
   void add(const Record& record, std::vector<ManifestNode>& nodes, std::vector<Record>& references);
   void flush(std::vector<ManifestNode>& nodes, std::vector<Record>& references);
@@ -19,6 +20,7 @@ class NodeCutter {
 
  private:
   std::uint8_t level_;
+  std::uint64_t offset_;  // of the next record
   std::vector<Record> pending_;
 };
 
@@ -32,7 +34,7 @@ class ManifestBuilder {
 
  private:
   struct Level {
-    explicit Level(std::uint8_t number) : cutter(number) {}
+    explicit Level(std::uint8_t number) : cutter(number, 0) {}
     std::vector<Record> head;  // all records, while they would fit the root
     bool overflowed = false;
     NodeCutter cutter;

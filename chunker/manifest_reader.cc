@@ -29,7 +29,7 @@ Task<Result<const ManifestReader::Place*>> ManifestReader::locate(std::uint8_t l
     auto bytes = co_await source_.load(place.id);
     if (!bytes.ok()) co_return std::move(bytes).error();
     const bool last = place.end == manifest_.size;
-    auto decoded = decode_node(*bytes, static_cast<std::uint8_t>(below), reference, last);
+    auto decoded = decode_node(*bytes, static_cast<std::uint8_t>(below), reference, place.begin, last);
     if (!decoded.ok()) co_return std::move(decoded).error();
     place.records = std::move(*decoded);
     path_[below] = std::move(place);

@@ -1,6 +1,7 @@
 #include "chunker/pack.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -12,6 +13,20 @@ namespace {
 std::size_t compressed_block(std::size_t plain_size) { return kHeaderSize + packed_max(plain_size) + kSealTagSize; }
 
 }  // namespace
+
+ChunkDraft::ChunkDraft(ChunkDraft&& other) noexcept
+    : block_(std::exchange(other.block_, Buffer())), size_(std::exchange(other.size_, 0)) {}
+
+ChunkDraft& ChunkDraft::operator=(ChunkDraft&& other) noexcept {
+  block_ = std::exchange(other.block_, Buffer());
+  size_ = std::exchange(other.size_, 0);
+  return *this;
+}
+
+MutableBytes ChunkDraft::room() {
+  if (block_.empty()) return {};
+  return block_.writable().subspan(kHeaderSize + size_, block_.size() - kOverhead - size_);
+}
 
 ChunkDraft ChunkDraft::copy_of(ByteView plain) {
   ChunkDraft draft(plain.size());

@@ -18,14 +18,18 @@ namespace vortex::chunker {
 class ChunkDraft {
  public:
   explicit ChunkDraft(std::size_t plain_max) : block_(Buffer::allocate(kHeaderSize + plain_max + kSealTagSize)) {}
+  // Bytes are in one draft only: two that share a block would overwrite each other. What was moved from is empty,
+  // without room.
+  ChunkDraft(ChunkDraft&& other) noexcept;
+  ChunkDraft& operator=(ChunkDraft&& other) noexcept;
   static ChunkDraft copy_of(ByteView plain);
 
   std::size_t size() const { return size_; }
   // Bytes it occupies.
   std::size_t memory() const { return block_.size(); }
-  ByteView plain() const { return block_.view().subspan(kHeaderSize, size_); }
+  ByteView plain() const { return size_ == 0 ? ByteView() : block_.view().subspan(kHeaderSize, size_); }
   // The free rest; append() says how much of it was filled.
-  MutableBytes room() { return block_.writable().subspan(kHeaderSize + size_, block_.size() - kOverhead - size_); }
+  MutableBytes room();
   void append(std::size_t count);
   void append(ByteView bytes);
   // Forgets what is behind the first `size` bytes.

@@ -78,9 +78,9 @@ Status validate(const CutPolicy& cut) {
   if (!std::has_single_bit(cut.average))
     return bad("chunk", "the average of content-defined chunks must be a power of two");
   if (cut.minimum < kChunkSizeMin || cut.minimum > cut.average / 2)
-    return bad("chunk", "the minimum must be from " + std::to_string(kChunkSizeMin) + " bytes to half of the average");
+    return bad("chunk-min", "must be from " + std::to_string(kChunkSizeMin) + " bytes to half of the average");
   if (cut.maximum > kChunkSizeMax || cut.maximum / 2 < cut.average)
-    return bad("chunk", "the maximum must be from twice the average to " + std::to_string(kChunkSizeMax) + " bytes");
+    return bad("chunk-max", "must be from twice the average to " + std::to_string(kChunkSizeMax) + " bytes");
   return {};
 }
 
@@ -103,14 +103,19 @@ Result<Policy> with_setting(Policy policy, std::string_view name, std::string_vi
     auto kind = named<Cutting>(value);
     if (!kind) return bad("cut", "must be fixed or content");
     bool content = *kind == Cutting::content;
-    // The default chunk is too large an average for a content-defined cut with a maximum above it.
+    // The size stays where it can: an average is a power of two, and the maximum is above it.
     if (content && policy.cut.kind == Cutting::fixed)
-      policy.cut = CutPolicy::content(std::min<std::uint32_t>(std::bit_floor(policy.cut.average), 1 * kMiB));
+      policy.cut = CutPolicy::content(std::min<std::uint32_t>(std::bit_floor(policy.cut.average), kChunkSizeMax / 2));
     if (!content) policy.cut = CutPolicy::fixed(policy.cut.average);
   } else if (name == "chunk") {
     auto size = byte_count(value);
     if (!size) return bad("chunk", "must be a size like 4MiB, at most " + byte_text(kChunkSizeMax));
     policy.cut = policy.cut.kind == Cutting::content ? CutPolicy::content(*size) : CutPolicy::fixed(*size);
+  } else if (name == "chunk-min" || name == "chunk-max") {
+    auto size = byte_count(value);
+    if (!size) return bad(name, "must be a size like 1MiB, at most " + byte_text(kChunkSizeMax));
+    if (policy.cut.kind != Cutting::content) return bad(name, "is a bound of content-defined chunks: cut=content");
+    (name == "chunk-min" ? policy.cut.minimum : policy.cut.maximum) = *size;
   } else if (name == "compression") {
     auto compression = named<Compression>(value);
     if (!compression) return bad("compression", "must be none, lz4 or lz4-high");
@@ -122,16 +127,23 @@ Result<Policy> with_setting(Policy policy, std::string_view name, std::string_vi
   } else if (name == "code") {
     ASSIGN_OR_RETURN(policy.code, parse_code(value));
   } else {
-    return bad(name, "no such setting; there are cut, chunk, compression, sealing and code");
+    return bad(name, "no such setting; there are cut, chunk, chunk-min, chunk-max, compression, sealing and code");
   }
   RETURN_IF_ERROR(validate(policy));
   return policy;
 }
 
 std::string to_string(const Policy& policy) {
+  const CutPolicy& cut = policy.cut;
+  std::string bounds;
+  if (cut.kind == Cutting::content) {
+    const CutPolicy usual = CutPolicy::content(cut.average);
+    if (cut.minimum != usual.minimum) bounds += " chunk-min=" + byte_text(cut.minimum);
+    if (cut.maximum != usual.maximum) bounds += " chunk-max=" + byte_text(cut.maximum);
+  }
   std::string code = "none";
   if (policy.code.coded()) code = std::to_string(policy.code.data) + "+" + std::to_string(policy.code.parity);
-  return std::string("cut=") + name_of(policy.cut.kind) + " chunk=" + byte_text(policy.cut.average) +
+  return std::string("cut=") + name_of(cut.kind) + " chunk=" + byte_text(cut.average) + bounds +
          " compression=" + name_of(policy.compression) + " sealing=" + name_of(policy.sealing) + " code=" + code;
 }
 

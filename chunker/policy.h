@@ -67,10 +67,12 @@ Status validate(const CodePolicy& code);
 // `bad_config`, naming the setting and what it may be.
 Status validate(const Policy& policy);
 
-// Settings as people type them: cut=fixed|content, chunk=4MiB (fixed size or average), compression=none|lz4|lz4-high,
+// Settings as people type them: cut=fixed|content, chunk=4MiB (fixed size or average), chunk-min=1MiB and
+// chunk-max=8MiB (of a content-defined cut; cut and chunk set them anew), compression=none|lz4|lz4-high,
 // sealing=none|aes-256-gcm, code=none|4+2. The result is valid, or the error says what is wrong.
 Result<Policy> with_setting(Policy policy, std::string_view name, std::string_view value);
-// "cut=content chunk=1MiB compression=lz4 sealing=none code=none"
+// "cut=content chunk=1MiB compression=lz4 sealing=none code=none"; the bounds, too, where they are not those that
+// follow from the average. with_setting() of these in their order makes a policy that cuts alike.
 std::string to_string(const Policy& policy);
 const char* name_of(Cutting cutting);
 const char* name_of(Compression compression);

@@ -211,20 +211,28 @@ Result<Buffer> ShardRead::assemble(const ErasureCode& code, std::span<const Byte
   return out;
 }
 
-Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::span<const ShardSource> sources,
-                            int wanted) {
+namespace {
+// Is this a sound shard of that stored form?
+Status check_source(const ShardSource& source, CodePolicy code, const ChunkId& chunk, std::size_t stored_size) {
+  if (source.head.code != code || source.head.chunk != chunk) return damaged("of another chunk");
+  if (source.head.chunk_stored_size != stored_size) return damaged("of another stored form");
+  return check_shard(source.head, source.data);
+}
+}  // namespace
+
+Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::size_t stored_size,
+                            std::span<const ShardSource> sources, int wanted) {
   const CodePolicy policy = code.policy();
   CHECK(wanted >= 0 && wanted < policy.shards());
   std::vector<const ShardSource*> sound;
   std::string bad;
   for (const ShardSource& source : sources) {
-    Status status = source.head.code == policy && source.head.chunk == chunk ? check_shard(source.head, source.data)
-                                                                             : damaged("of another chunk");
+    Status status = check_source(source, policy, chunk, stored_size);
     if (status.ok()) sound.push_back(&source);
     if (!status.ok() && bad.empty())
       bad = "; source " + std::to_string(source.head.index) + " is bad: " + status.error().to_string();
   }
-  // Usually all of one form; else whichever has enough.
+  // Usually all of one form; else whichever has enough: LZ4 may have several forms of one size.
   std::size_t most = 0;
   for (const ShardSource* like : sound) {
     ShardSet used = ShardSet(1) << wanted;
@@ -239,7 +247,7 @@ Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::
     }
     most = std::max(most, indexes.size());
     if (indexes.size() < policy.data) continue;
-    Buffer made = Buffer::allocate(code.shard_size(like->head.chunk_stored_size, wanted));
+    Buffer made = Buffer::allocate(code.shard_size(stored_size, wanted));
     const std::array<MutableBytes, 1> outs{made.writable()};
     const std::array<int, 1> wants{wanted};
     code.reconstruct(indexes, data, wants, outs);

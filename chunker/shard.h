@@ -82,13 +82,14 @@ class ShardRead {
 };
 
 // Repair: shard `wanted` of this chunk again, head and all, from the whole data of others. Sources that do not match
-// their heads, or not the chunk, are not used: new checksums must not cover old damage. `damaged`, naming the first of
-// them, when fewer than k are left.
+// their heads, or not the chunk, or are of a stored form of another size (which is another form: the chunk's record and
+// its extents say which one is meant) are not used: new checksums must not cover old damage. `damaged`, naming the
+// first of them, when fewer than k are left.
 struct ShardSource {
   ShardHead head;
   ByteView data;
 };
-Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::span<const ShardSource> sources,
-                            int wanted);
+Result<Shard> rebuild_shard(const ErasureCode& code, const ChunkId& chunk, std::size_t stored_size,
+                            std::span<const ShardSource> sources, int wanted);
 
 }  // namespace vortex::chunker

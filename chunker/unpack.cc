@@ -49,7 +49,8 @@ Result<Buffer> unpack(const PlacedExtent& placed, const Buffer& stored, const Se
     ASSIGN_OR_RETURN(plain, decompressed(header, plain));
   }
   if (!header.sealed() && trust == Trust::nothing) RETURN_IF_ERROR(check_name(extent.chunk, plain));
-  return plain.slice(extent.skip, extent.length);
+  Buffer part = plain.slice(extent.skip, extent.length);
+  return part.size() * kSlackMax < plain.size() ? Buffer::copy_of(part) : part;
 }
 
 Status check_stored(const ChunkId& id, const StoredForm& form, ByteView stored) {

@@ -17,7 +17,8 @@ enum class Trust : std::uint8_t {
   checksums,  // bytes that matched a copy's checksums on the way: only what unpacking itself finds
 };
 
-// The bytes that the extent stands for. Not copied when they stand raw in `stored`. `stored` must have the form that
+// The bytes that the extent stands for. Not copied when they stand raw in `stored`, unless they are so few of it that
+// they would keep more than kSlackMax times their size in memory. `stored` must have the form that
 // the extent names: whether a chunk is sealed is the manifest's word, which the owner's key proves, and not that of the
 // bytes. `permission_denied` for a sealed one without `file_key`, `damaged` when anything does not fit. Not for holes.
 Result<Buffer> unpack(const PlacedExtent& placed, const Buffer& stored, const SecretKey* file_key, Trust trust);

@@ -37,17 +37,20 @@ Task<Status> ChunkWalk::visit_extents(std::vector<chunker::Record> records) {
   co_return status;
 }
 
-Task<Status> ChunkWalk::visit_below(std::uint8_t level, std::vector<chunker::Record> records, bool last) {
+Task<Status> ChunkWalk::visit_below(std::uint8_t level, std::vector<chunker::Record> records, std::uint64_t offset,
+                                    bool last) {
   if (level == 0) co_return co_await visit_extents(std::move(records));
   for (const chunker::Record& record : records) {
     bool last_below = last && &record == &records.back();
     CO_ASSIGN_OR_RETURN(chunker::NodeReference reference, chunker::decode_reference(record));
+    const std::uint64_t begin = offset;
+    offset += reference.length;
     if (skip_.contains(reference.node)) continue;
     auto bytes = co_await nodes_.load(reference.node);
     if (bytes.ok()) {
       auto below = static_cast<std::uint8_t>(level - 1);
-      CO_ASSIGN_OR_RETURN(auto children, chunker::decode_node(*bytes, below, reference, last_below));
-      CO_RETURN_IF_ERROR(co_await visit_below(below, std::move(children), last_below));
+      CO_ASSIGN_OR_RETURN(auto children, chunker::decode_node(*bytes, below, reference, begin, last_below));
+      CO_RETURN_IF_ERROR(co_await visit_below(below, std::move(children), begin, last_below));
     } else if (bytes.is(Code::not_found)) {
       ++missing_;
     } else {
@@ -60,22 +63,24 @@ Task<Status> ChunkWalk::visit_below(std::uint8_t level, std::vector<chunker::Rec
 
 Task<Status> ChunkWalk::run(chunker::Manifest manifest) {
   CO_RETURN_IF_ERROR(chunker::validate(manifest));
-  co_return co_await visit_below(manifest.level, std::move(manifest.records), true);
+  co_return co_await visit_below(manifest.level, std::move(manifest.records), 0, true);
 }
 
 namespace {
 
 Task<Status> collect_nodes(chunker::NodeSource& nodes, std::uint8_t level, std::vector<chunker::Record> records,
-                           bool last, std::set<ChunkId>& out) {
+                           std::uint64_t offset, bool last, std::set<ChunkId>& out) {
   for (const chunker::Record& record : records) {
     if (level == 0) break;
     bool last_below = last && &record == &records.back();
     CO_ASSIGN_OR_RETURN(chunker::NodeReference reference, chunker::decode_reference(record));
+    const std::uint64_t begin = offset;
+    offset += reference.length;
     if (!out.insert(reference.node).second || level == 1) continue;
     CO_ASSIGN_OR_RETURN(ByteVector bytes, co_await nodes.load(reference.node));
     auto below = static_cast<std::uint8_t>(level - 1);
-    CO_ASSIGN_OR_RETURN(auto children, chunker::decode_node(bytes, below, reference, last_below));
-    CO_RETURN_IF_ERROR(co_await collect_nodes(nodes, below, std::move(children), last_below, out));
+    CO_ASSIGN_OR_RETURN(auto children, chunker::decode_node(bytes, below, reference, begin, last_below));
+    CO_RETURN_IF_ERROR(co_await collect_nodes(nodes, below, std::move(children), begin, last_below, out));
   }
   co_return Status();
 }
@@ -93,7 +98,7 @@ Task<Status> erase_chunk(std::set<ChunkId>* from, ChunkId chunk) {
 
 Task<Result<std::set<ChunkId>>> nodes_of(chunker::NodeSource& nodes, chunker::Manifest manifest) {
   std::set<ChunkId> found;
-  CO_RETURN_IF_ERROR(co_await collect_nodes(nodes, manifest.level, std::move(manifest.records), true, found));
+  CO_RETURN_IF_ERROR(co_await collect_nodes(nodes, manifest.level, std::move(manifest.records), 0, true, found));
   co_return found;
 }
 

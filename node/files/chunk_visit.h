@@ -25,8 +25,8 @@ class ChunkWalk {
   std::uint64_t missing() const { return missing_; }
 
  private:
-  // `last`: no node of this level comes behind.
-  Task<Status> visit_below(std::uint8_t level, std::vector<chunker::Record> records, bool last);
+  // The records begin at `offset` of the file. `last`: no node of this level comes behind.
+  Task<Status> visit_below(std::uint8_t level, std::vector<chunker::Record> records, std::uint64_t offset, bool last);
   Task<Status> visit_extents(std::vector<chunker::Record> records);
   Task<void> visit_one(ChunkId chunk, Status& status);
 

@@ -117,7 +117,7 @@ Task<Result<ChunkReport>> examine_file(Env& env, std::string path, Policy policy
 
 namespace {
 
-constexpr const char* kSettings[] = {"cut", "chunk", "compression", "sealing", "code"};
+constexpr const char* kSettings[] = {"cut", "chunk", "chunk-min", "chunk-max", "compression", "sealing", "code"};
 
 Result<Policy> policy_of(const cli::Invocation& invocation) {
   Policy policy;
@@ -225,6 +225,8 @@ cli::Command chunk_command() {
   command.details = "Nothing is stored and no cluster is needed.";
   command.flags = {{"--cut", "KIND", "fixed or content", 0},
                    {"--chunk", "SIZE", "of fixed chunks, or the average of chunks cut by content, like 1MiB", 0},
+                   {"--chunk-min", "SIZE", "the smallest chunk cut by content, but for the last", 0},
+                   {"--chunk-max", "SIZE", "the largest chunk cut by content", 0},
                    {"--compression", "HOW", "none, lz4 or lz4-high", 0},
                    {"--sealing", "HOW", "none or aes-256-gcm", 0},
                    {"--code", "K+M", "none, or data and parity shards like 4+2", 0},

@@ -163,12 +163,12 @@ TEST_CASE("a lost shard is rebuilt byte for byte, head and all, from any k other
         if (i != wanted) sources.push_back(source_of(shards[static_cast<std::size_t>(i)]));
       for (std::size_t i = 0; i + 1 < sources.size(); ++i)
         std::swap(sources[i], sources[i + random.below(sources.size() - i)]);
-      auto rebuilt = rebuild_shard(coder, chunk.id, sources, wanted);
+      auto rebuilt = rebuild_shard(coder, chunk.id, chunk.stored.size(), sources, wanted);
       REQUIRE(rebuilt.ok());
       EXPECT(equal(rebuilt->data, shards[static_cast<std::size_t>(wanted)].data));
       EXPECT(rebuilt->head == shards[static_cast<std::size_t>(wanted)].head);
       sources.resize(static_cast<std::size_t>(k) - 1);
-      EXPECT(rebuild_shard(coder, chunk.id, sources, wanted).is(Code::damaged));
+      EXPECT(rebuild_shard(coder, chunk.id, chunk.stored.size(), sources, wanted).is(Code::damaged));
     }
   }
 }
@@ -180,7 +180,7 @@ TEST_CASE("rebuilding uses no source that is damaged, doubled, another chunk's o
   std::vector<Shard> shards = make_shards(coder, chunk), strange = make_shards(coder, other);
   constexpr int kWanted = 1;
   auto rebuilt_from = [&](const std::vector<ShardSource>& sources) {
-    return rebuild_shard(coder, chunk.id, sources, kWanted);
+    return rebuild_shard(coder, chunk.id, chunk.stored.size(), sources, kWanted);
   };
   std::vector<ShardSource> good;
   for (std::size_t i : {5, 4, 3, 2, 0}) good.push_back(source_of(shards[i]));
@@ -201,6 +201,22 @@ TEST_CASE("rebuilding uses no source that is damaged, doubled, another chunk's o
     EXPECT(rebuilt->head == shards[kWanted].head);
     sources.pop_back();
     EXPECT(rebuilt_from(sources).is(Code::damaged));
+  }
+  // Enough of another stored form are not the one that is wanted.
+  EXPECT(rebuild_shard(coder, chunk.id, chunk.stored.size() - 1, good, kWanted).is(Code::damaged));
+  std::vector<ShardSource> mixed;
+  StoredChunk text = pack(ChunkDraft::copy_of(ByteVector(200000, 'x')), PackOrder());
+  PackOrder smaller;
+  smaller.compression = Compression::lz4;
+  StoredChunk packed = pack(ChunkDraft::copy_of(ByteVector(200000, 'x')), std::move(smaller));
+  REQUIRE(text.id == packed.id);
+  std::vector<Shard> raw_shards = make_shards(coder, text), packed_shards = make_shards(coder, packed);
+  for (std::size_t i : {2, 3, 4, 5}) mixed.push_back(source_of(raw_shards[i]));
+  for (std::size_t i : {2, 3, 4, 5}) mixed.push_back(source_of(packed_shards[i]));
+  for (const auto& [form, all] : {std::pair(&text, &raw_shards), std::pair(&packed, &packed_shards)}) {
+    auto rebuilt = rebuild_shard(coder, text.id, form->stored.size(), mixed, kWanted);
+    REQUIRE(rebuilt.ok());
+    EXPECT(rebuilt->head == (*all)[kWanted].head);
   }
   // The odd one may also come first.
   std::swap(formed, good[0]);

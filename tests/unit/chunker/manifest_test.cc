@@ -13,34 +13,6 @@ using namespace vortex::chunker;
 
 namespace {
 
-Extent any_extent(Random& random) {
-  if (random.chance(0.05)) return Extent::hole(1 + random.below(std::uint64_t(1) << 40));
-  Extent extent;
-  extent.chunk = random.id();
-  extent.length = 1 + random.below(4 * kMiB);
-  extent.stored_size = static_cast<std::uint32_t>(extent.length + kHeaderSize);
-  if (random.chance(0.3)) extent.code = CodePolicy{4, 2};
-  return extent;
-}
-
-std::vector<Extent> any_extents(Random& random, std::size_t count) {
-  std::vector<Extent> extents;
-  for (std::size_t i = 0; i < count; ++i) extents.push_back(any_extent(random));
-  return extents;
-}
-
-Manifest build(const std::vector<Extent>& extents, MemoryNodes& nodes) {
-  ManifestBuilder builder;
-  for (const Extent& extent : extents) {
-    builder.add(extent);
-    nodes.keep(builder.take_nodes());
-  }
-  Manifest manifest = builder.finish();
-  nodes.keep(builder.take_nodes());
-  EXPECT(validate(manifest).ok());
-  return manifest;
-}
-
 // What a splice does to a plain list.
 std::vector<Extent> splice_list(const std::vector<Extent>& extents, std::uint64_t begin, std::uint64_t end,
                                 std::vector<Extent> replacement) {
@@ -345,16 +317,15 @@ TEST_CASE("every flipped bit of a manifest's root and of a node is found") {
       REQUIRE((!decoded.ok() || !validate(*decoded).ok() || !open_seal(*decoded, user).ok()));
     }
   }
-  const auto& [id, bytes] = *nodes.nodes.begin();
-  auto records = decode_node(bytes, 0);
-  REQUIRE(records.ok());
-  RecordTotals totals = *add_up(0, *records);
-  const NodeReference reference{id, totals.length, totals.extents};
-  REQUIRE(decode_node(bytes, 0, reference, true).ok());
+  const Manifest manifest = build(any_extents(random, 200), nodes);
+  REQUIRE_EQ(manifest.level, 1);
+  const NodeReference reference = *decode_reference(manifest.records.front());
+  const ByteVector bytes = nodes.nodes.at(reference.node);
+  REQUIRE(decode_node(bytes, 0, reference, 0, true).ok());
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     ByteVector bad = bytes;
     bad[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
-    REQUIRE(!decode_node(bad, 0, reference, true).ok());
+    REQUIRE(!decode_node(bad, 0, reference, 0, true).ok());
   }
 }
 
@@ -365,7 +336,7 @@ TEST_CASE("the seal of a manifest holds its content, and rotation changes neithe
   UserKey alice = *UserKey::from_key_file(random_bytes(random, 32)),
           bob = *UserKey::from_key_file(random_bytes(random, 32));
   SecretKey file_key = SecretKey::generate(random);
-  EXPECT(open_seal(manifest, alice).is(Code::invalid_argument));
+  EXPECT(open_seal(manifest, alice).is(Code::damaged));
   seal_manifest(manifest, file_key, wrap(file_key, alice, random));
   auto opened = open_seal(manifest, alice);
   REQUIRE(opened.ok());
@@ -464,15 +435,26 @@ TEST_CASE("a root on the highest level that an edit would have to split is refus
   SeededRandom random(11);
   World world;
   Forgery forgery;
-  auto elsewhere = [&] { return encode_reference(NodeReference{random.id(), 1000, 10}); };
-  auto extent = [&] { return encode_extent(any_extent(random)); };
-  // The last node of every level is full, so that one more extent makes two of each.
+  constexpr std::uint64_t kLength = 1000, kBefore = (kNodeRecordsMin - 1) * kLength;
+  auto elsewhere = [&] { return encode_reference(NodeReference{random.id(), kLength, 10}); };
+  auto extent = [&] {
+    Extent one;
+    one.chunk = random.id();
+    one.length = kLength;
+    one.stored_size = kLength + kHeaderSize;
+    return encode_extent(one);
+  };
+  // The last node of every level is full, so that one more extent makes two of each. So its last record begins here.
+  auto last_begins = [](std::uint8_t level) {
+    return (kRootRecordsMax - 1) * kLength + kBefore * static_cast<std::uint64_t>(kManifestLevelMax - level);
+  };
   std::vector<Record> records;
   while (records.size() < kNodeRecordsMin) records.push_back(extent());
-  while (!ends_node(records.size(), records.back())) records.back() = extent();
+  while (!ends_node(records.size(), records.back(), last_begins(0))) records.back() = extent();
   for (std::uint8_t level = 0; level + 1 < kManifestLevelMax; ++level) {
     std::vector<Record> above;
-    while (above.empty() || !ends_node(kNodeRecordsMin, above.back())) {
+    const auto above_level = static_cast<std::uint8_t>(level + 1);
+    while (above.empty() || !ends_node(kNodeRecordsMin, above.back(), last_begins(above_level))) {
       records[0] = level == 0 ? extent() : elsewhere();
       above.assign(kNodeRecordsMin - 1, Record());
       for (Record& record : above) record = elsewhere();

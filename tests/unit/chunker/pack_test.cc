@@ -1,5 +1,7 @@
 #include "chunker/pack.h"
 
+#include <type_traits>
+
 #include "base/hash.h"
 #include "chunker/compress.h"
 #include "chunker/unpack.h"
@@ -298,4 +300,36 @@ TEST_CASE("a turn to seal is used up by its use and by moving it") {
   encode_header(header, encoded);
   std::move(second).seal(header, encoded, 0, content, tag);
   EXPECT(!second.usable());
+}
+
+static_assert(!std::is_copy_constructible_v<ChunkDraft> && !std::is_copy_assignable_v<ChunkDraft>);
+
+TEST_CASE("a draft that was moved from is empty and has no room, and the other one has all") {
+  ByteVector bytes(1000, 'x');
+  ChunkDraft first = ChunkDraft::copy_of(bytes), second(10);
+  ChunkDraft moved = std::move(first);
+  EXPECT_EQ(first.size(), 0);
+  EXPECT(first.plain().empty());
+  EXPECT(first.room().empty());
+  EXPECT_EQ(first.memory(), 0);
+  EXPECT(equal(moved.plain(), bytes));
+  second = std::move(moved);
+  EXPECT_EQ(moved.size(), 0);
+  EXPECT(moved.room().empty());
+  EXPECT(equal(second.plain(), bytes));
+}
+
+TEST_CASE("a small part of a chunk does not keep the whole chunk in memory, a large one is not copied") {
+  SeededRandom random(30);
+  const StoredChunk chunk = pack(ChunkDraft::copy_of(random_bytes(random, 100000)), PackOrder());
+  const ByteView plain = chunk.stored.view().subspan(kHeaderSize);
+  for (std::size_t length : {1, 1000, 49999, 50000, 100000}) {
+    CAPTURE(length);
+    PlacedExtent part = placed(chunk);
+    part.extent = part.extent.part(part.extent.length - length, length);
+    auto bytes = unpack(part, chunk.stored, nullptr, Trust::nothing);
+    REQUIRE(bytes.ok());
+    EXPECT(equal(*bytes, plain.last(length)));
+    EXPECT_EQ(bytes->data() == plain.last(length).data(), length >= 50000);
+  }
 }

@@ -438,3 +438,54 @@ TEST_CASE("on real threads the same chunks come out as on one") {
   EXPECT(flow.produced.ok());
   EXPECT(chunk_ids(flow) == chunk_ids(expected));
 }
+
+TEST_CASE("nothing is left in a window when all that was taken is gone, nor after what nobody took was forgotten") {
+  asio::io_context context;
+  Loop loop(context);
+  HeldPool pool(loop);
+  auto poll = [&context] {
+    context.restart();
+    context.poll();
+  };
+  for (bool all_taken : {true, false}) {
+    CAPTURE(all_taken);
+    // A result weighs a tenth of what its work did.
+    OrderedWindow<int> window(loop, pool, 1000, [](const int& value) { return static_cast<std::size_t>(value); });
+    auto put_all = [](OrderedWindow<int>& into, Status& status) -> Task<void> {
+      for (int i = 0; i < 5 && status.ok(); ++i) {
+        auto work = [] { return 10; };
+        UniqueFunction<int()> job(work);
+        status = co_await into.put(100, std::move(job));
+      }
+      into.finish();
+    };
+    auto take = [](OrderedWindow<int>& from, std::size_t most, std::deque<WindowRoom>& rooms) -> Task<void> {
+      while (rooms.size() < most) {
+        auto next = co_await from.next();
+        if (!next.ok() || !next->has_value()) break;
+        rooms.push_back(std::move((*next)->room));
+      }
+    };
+    Status status;
+    std::deque<WindowRoom> rooms;
+    TaskGroup group(loop);
+    group.spawn(put_all(window, status));
+    poll();
+    EXPECT(status.ok());
+    EXPECT_EQ(window.weight(), 500);
+    while (!pool.jobs.empty()) pool.run_job(0);
+    EXPECT_EQ(window.weight(), 50);
+    group.spawn(take(window, all_taken ? 6 : 2, rooms));
+    poll();
+    EXPECT_EQ(rooms.size(), all_taken ? 5 : 2);
+    EXPECT_EQ(window.weight(), 50);
+    rooms.pop_front();
+    EXPECT_EQ(window.weight(), 40);
+    group.spawn(window.drain());
+    poll();
+    EXPECT_EQ(group.size(), 0);
+    EXPECT_EQ(window.weight(), all_taken ? 40 : 10);
+    rooms.clear();
+    EXPECT_EQ(window.weight(), 0);
+  }
+}

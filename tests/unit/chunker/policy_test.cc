@@ -29,7 +29,7 @@ TEST_CASE("settings are taken as people type them") {
     policy = *changed;
   };
   set("cut", "content");
-  EXPECT(policy.cut == CutPolicy::content(1 * kMiB));
+  EXPECT(policy.cut == CutPolicy::content(4 * kMiB));
   set("chunk", "64KiB");
   EXPECT(policy.cut == CutPolicy::content(64 * kKiB));
   set("cut", "fixed");
@@ -41,6 +41,45 @@ TEST_CASE("settings are taken as people type them") {
   EXPECT_EQ(to_string(policy), "cut=fixed chunk=100000 compression=lz4-high sealing=aes-256-gcm code=10+4");
   set("code", "none");
   EXPECT(!policy.code.coded());
+}
+
+TEST_CASE("a size that was set stays when the kind of cut is set behind it") {
+  for (auto [size, average] : {std::pair("4MiB", 4 * kMiB), std::pair("64KiB", 64 * kKiB), std::pair("8MiB", 4 * kMiB),
+                               std::pair("100000", 64 * kKiB)}) {
+    CAPTURE(size);
+    auto policy = with_setting(*with_setting(Policy(), "chunk", size), "cut", "content");
+    REQUIRE(policy.ok());
+    EXPECT(policy->cut == CutPolicy::content(static_cast<std::uint32_t>(average)));
+  }
+}
+
+TEST_CASE("the bounds of a content-defined cut are settings, shown when they are not the usual ones") {
+  Policy policy = *with_setting(*with_setting(Policy(), "cut", "content"), "chunk", "1MiB");
+  EXPECT_EQ(to_string(policy), "cut=content chunk=1MiB compression=lz4 sealing=none code=none");
+  policy = *with_setting(*with_setting(policy, "chunk-min", "64KiB"), "chunk-max", "2MiB");
+  EXPECT_EQ(policy.cut.minimum, 64 * kKiB);
+  EXPECT_EQ(policy.cut.maximum, 2 * kMiB);
+  const std::string text =
+      "cut=content chunk=1MiB chunk-min=64KiB chunk-max=2MiB compression=lz4 sealing=none code=none";
+  EXPECT_EQ(to_string(policy), text);
+  // The words make the same policy again.
+  Policy again;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size()), equals = text.find('=', at);
+    again = *with_setting(again, text.substr(at, equals - at), text.substr(equals + 1, end - equals - 1));
+    at = end + 1;
+  }
+  EXPECT(again == policy);
+  EXPECT(with_setting(policy, "chunk", "512KiB")->cut == CutPolicy::content(512 * kKiB));
+  for (auto [name, value] : {std::pair("chunk-min", "1MiB"), std::pair("chunk-min", "1B"), std::pair("chunk-min", "x"),
+                             std::pair("chunk-max", "1MiB"), std::pair("chunk-max", "9MiB")}) {
+    CAPTURE(name);
+    CAPTURE(value);
+    auto changed = with_setting(policy, name, value);
+    REQUIRE(changed.is(Code::bad_config));
+    EXPECT_EQ(changed.error().message().substr(0, std::string_view(name).size()), name);
+    EXPECT(with_setting(Policy(), name, "1MiB").is(Code::bad_config));
+  }
 }
 
 TEST_CASE("a wrong setting is refused by its name and with what would be right") {

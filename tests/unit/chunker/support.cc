@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/check.h"
+#include "chunker/manifest_builder.h"
+
 namespace vortex::chunker {
 
 std::uint64_t SeededRandom::next() {
@@ -107,6 +110,34 @@ Task<Result<ByteVector>> MemoryNodes::load(ChunkId node) {
 
 void MemoryNodes::keep(const std::vector<ManifestNode>& fresh) {
   for (const ManifestNode& node : fresh) nodes[node.id] = node.bytes;
+}
+
+Extent any_extent(Random& random) {
+  if (random.chance(0.05)) return Extent::hole(1 + random.below(std::uint64_t(1) << 40));
+  Extent extent;
+  extent.chunk = random.id();
+  extent.length = 1 + random.below(4 * kMiB);
+  extent.stored_size = static_cast<std::uint32_t>(extent.length + kHeaderSize);
+  if (random.chance(0.3)) extent.code = CodePolicy{4, 2};
+  return extent;
+}
+
+std::vector<Extent> any_extents(Random& random, std::size_t count) {
+  std::vector<Extent> extents;
+  for (std::size_t i = 0; i < count; ++i) extents.push_back(any_extent(random));
+  return extents;
+}
+
+Manifest build(const std::vector<Extent>& extents, MemoryNodes& nodes) {
+  ManifestBuilder builder;
+  for (const Extent& extent : extents) {
+    builder.add(extent);
+    nodes.keep(builder.take_nodes());
+  }
+  Manifest manifest = builder.finish();
+  nodes.keep(builder.take_nodes());
+  CHECK(validate(manifest).ok());
+  return manifest;
 }
 
 }  // namespace vortex::chunker

@@ -79,4 +79,10 @@ class MemoryNodes final : public NodeSource {
   std::map<ChunkId, ByteVector> nodes;
 };
 
+// Sometimes a hole; never sealed.
+Extent any_extent(Random& random);
+std::vector<Extent> any_extents(Random& random, std::size_t count);
+// The valid manifest of that list, its nodes in `nodes`.
+Manifest build(const std::vector<Extent>& extents, MemoryNodes& nodes);
+
 }  // namespace vortex::chunker
