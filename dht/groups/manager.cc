@@ -12,7 +12,6 @@ constexpr Duration kStepPatience = seconds(10);
 constexpr Duration kAfterFailure = milliseconds(500);
 constexpr Duration kBalancePeriod = seconds(1);
 constexpr std::size_t kTransfersAtOnce = 4;
-constexpr double kBurst = 8;
 }  // namespace
 
 Manager::Manager(Env& env, Host& host, const Neighbourhood& neighbourhood, ManagerOptions options)
@@ -20,7 +19,7 @@ Manager::Manager(Env& env, Host& host, const Neighbourhood& neighbourhood, Manag
       host_(host),
       neighbourhood_(neighbourhood),
       options_(options),
-      pace_(env, options.changes_per_second, kBurst),
+      pace_(env, options.changes_per_second, static_cast<double>(options.changes_at_once)),
       changes_(env.metrics().counter("group_changes_total", "changes of members that groups led here have made")),
       failures_(env.metrics().counter("group_changes_failed_total", "changes of members that were given up")),
       transfers_(env.metrics().counter("group_transfers_total", "leaderships handed on for balance")),
@@ -46,6 +45,13 @@ Task<void> Manager::run() {
 
 void Manager::look_at(const GroupView& view) {
   if (view.configuration.voters.size() < options_.replicas) ++short_;
+  Step step = next(view);
+  if (view.configuration.joint() || step.kind != Step::Kind::nothing) ++unsettled_;
+  try_begin(view.group, std::move(step));
+}
+
+Step Manager::next(const GroupView& view) const {
+  if (view.configuration.joint()) return Step();
   GroupFacts facts;
   facts.configuration = view.configuration;
   facts.self = view.self;
@@ -56,14 +62,15 @@ void Manager::look_at(const GroupView& view) {
     auto lag = host_.lag_of(view.group, replica);
     return lag && *lag <= options_.lag_max;
   };
-  Step step;
-  if (!view.configuration.joint()) step = next_step(facts);
-  if (view.configuration.joint() || step.kind != Step::Kind::nothing) ++unsettled_;
+  return next_step(facts);
+}
+
+void Manager::try_begin(GroupId group, Step step) {
   if (paused_ || step.kind == Step::Kind::nothing) return;
-  if (busy_.size() >= options_.changes_at_once || busy_.contains(view.group)) return;
+  if (busy_.size() >= options_.changes_at_once || busy_.contains(group)) return;
   if (!pace_.try_take(1)) return;
-  busy_.insert(view.group);
-  tasks_.spawn(carry_out(view.group, std::move(step)));
+  busy_.insert(group);
+  tasks_.spawn(carry_out(group, std::move(step)));
 }
 
 Task<void> Manager::carry_out(GroupId group, Step step) {
@@ -75,6 +82,10 @@ Task<void> Manager::carry_out(GroupId group, Step step) {
     (void)(co_await sleep_for(env_, kAfterFailure)).ok();
   }
   busy_.erase(group);
+  // A change is several steps; the next one need not wait for the next round.
+  if (!done.ok()) co_return;
+  auto view = host_.view(group);
+  if (view && view->role == raft::Role::leader) try_begin(group, next(*view));
 }
 
 Task<Status> Manager::begin(GroupId group, Step step) {

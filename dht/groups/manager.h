@@ -49,6 +49,8 @@ class Manager {
  private:
   Task<void> run();
   void look_at(const GroupView& view);
+  Step next(const GroupView& view) const;
+  void try_begin(GroupId group, Step step);
   Task<void> carry_out(GroupId group, Step step);
   Task<Status> begin(GroupId group, Step step);
   void balance();
