@@ -13,6 +13,7 @@
 #include "tools/cli/version.h"
 #include "tools/vortex-node/log_file.h"
 #include "tools/vortex-node/notify.h"
+#include "tools/vortex-node/own_address.h"
 #include "tools/vortex-node/settings.h"
 
 namespace vortex {
@@ -48,6 +49,10 @@ Task<void> wait_for_impatience(Signals& signals) {
 Task<int> live(Env& env, NodeSettings settings, LogFile* log_file, std::ostream& out, std::ostream& err) {
   Signals signals(env.loop(), {kSignals[0], kSignals[1], kSignals[2]});
   settings.node.version = cli::version().version;
+  if (is_wildcard(settings.node.listen.host) && settings.node.advertise.host.empty()) {
+    settings.node.advertise = settings.node.listen;
+    settings.node.advertise.host = own_address();
+  }
   auto node = co_await node::Node::start(env, settings.node);
   if (!node.ok()) {
     err << "vortex-node: " << node.error().to_string() << std::endl;

@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/real/resolver.h"
 #include "tests/unit/test.h"
 #include "tools/vortex-node/log_file.h"
+#include "tools/vortex-node/own_address.h"
 #include "tools/vortex-node/program.h"
 
 using namespace vortex;
@@ -104,4 +106,13 @@ TEST_CASE("a log file that was moved away is begun anew, under the same descript
   std::filesystem::remove(path);
   std::filesystem::remove(path + ".1");
   EXPECT(LogFile::open("/nowhere/at/all/log").is(Code::bad_config));
+}
+
+TEST_CASE("a machine that listens everywhere tells others an address of its own") {
+  EXPECT(is_wildcard("0.0.0.0"));
+  EXPECT(is_wildcard("::"));
+  EXPECT(!is_wildcard("127.0.0.1"));
+  std::string address = own_address();
+  EXPECT(is_numeric(address));
+  EXPECT(!is_wildcard(address));
 }

@@ -1,0 +1,13 @@
+// Where others reach this machine, when nobody said so.
+#pragma once
+
+#include <string>
+
+namespace vortex {
+
+// Does a listener there accept connections to every address of the machine?
+bool is_wildcard(const std::string& host);
+// The first address of an interface that is up and not the loopback; the loopback's where there is none.
+std::string own_address();
+
+}  // namespace vortex
