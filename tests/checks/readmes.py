@@ -14,7 +14,8 @@ CODE_SPAN = re.compile(r"`([^`\n]+)`")
 SCRIPT = re.compile(r"(?<![\w/.-])((?:scripts|\.ci)/[\w.-]+)")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"^\s*(?:\$ )?(?:build/release/bin/)?vortex ((?:[a-z][\w-]*)(?: [a-z][\w-]*)?)", re.MULTILINE)
-DECLARED = re.compile(r'\.name = "([^"]+)";')
+# By name, or by one of the functions that declare families of commands.
+DECLARED = re.compile(r'(?:\.name = |(?:_command|seeing)\(|administration\("[a-z]+", )"([^"]+)"')
 
 
 def known_commands(tree):

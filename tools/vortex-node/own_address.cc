@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 
 #include <array>
@@ -16,11 +15,10 @@ std::string own_address() {
   ifaddrs* interfaces = nullptr;
   if (::getifaddrs(&interfaces) != 0) return found;
   for (ifaddrs* each = interfaces; each != nullptr; each = each->ifa_next) {
-    bool usable = each->ifa_addr != nullptr && each->ifa_addr->sa_family == AF_INET &&
-                  (each->ifa_flags & IFF_UP) != 0 && (each->ifa_flags & IFF_LOOPBACK) == 0;
-    if (!usable) continue;
+    if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != AF_INET) continue;
     std::array<char, INET_ADDRSTRLEN> text{};
     const auto* address = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
+    if ((ntohl(address->sin_addr.s_addr) >> IN_CLASSA_NSHIFT) == IN_LOOPBACKNET) continue;
     if (::inet_ntop(AF_INET, &address->sin_addr, text.data(), text.size()) == nullptr) continue;
     found = text.data();
     break;

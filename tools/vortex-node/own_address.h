@@ -7,7 +7,7 @@ namespace vortex {
 
 // Does a listener there accept connections to every address of the machine?
 bool is_wildcard(const std::string& host);
-// The first address of an interface that is up and not the loopback; the loopback's where there is none.
+// The first address of an interface that is not the loopback's; the loopback's where there is none.
 std::string own_address();
 
 }  // namespace vortex
