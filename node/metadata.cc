@@ -87,11 +87,14 @@ void Metadata::start() {
   settler_->start();
 }
 
-Task<void> Metadata::stop(Duration patience) {
+Task<void> Metadata::retire(Duration patience) {
   if (manager_) co_await manager_->stop();
   if (settler_) co_await settler_->stop();
   co_await client_.stop();
   co_await host_->hand_over(patience);
+}
+
+Task<void> Metadata::stop() {
   membership_.heartbeats().on_doubt(nullptr);
   membership_.heartbeats().set_passengers(nullptr);
   co_await host_->stop();

@@ -28,8 +28,10 @@ class Metadata final : private dht::groups::GroupListener {
   Task<Status> create(std::uint32_t partitions);
   // The membership has begun, and its settings say how many partitions and replicas there are.
   void start();
-  // Hands leaderships over, then ends.
-  Task<void> stop(Duration patience);
+  // Ends in two steps: this node's own use of records, with its leaderships handed over; and, when nobody can ask any
+  // more (the membership has stopped), the groups.
+  Task<void> retire(Duration patience);
+  Task<void> stop();
 
   dht::Records& records() { return client_; }
   dht::groups::Host& host() { return *host_; }

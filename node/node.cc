@@ -161,8 +161,9 @@ Task<Result<bool>> Node::Parts::is_there(std::string name) {
 // In the order in which it can be done after any part of a start.
 Task<void> Node::Parts::stop() {
   if (files) co_await files->stop();
-  if (metadata) co_await metadata->stop(kHandOverPatience);
+  if (metadata) co_await metadata->retire(kHandOverPatience);
   if (membership) co_await membership->stop();
+  if (metadata) co_await metadata->stop();
   if (!chunks) co_return;
   Status stopped = co_await chunks->stop();
   if (!stopped.ok()) env.log().warn("node", "the chunk store did not stop well", Field("why", stopped.error()));

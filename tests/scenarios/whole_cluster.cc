@@ -138,6 +138,7 @@ void whole_cluster(Run& run) {
   plan.topology = dice.one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
   plan.transport = dice.one_in(4) ? net::Transport::tls : net::Transport::plain;
   node::AccessKeyText key = start_cluster(world, plan);
+  if (world.verdict() != Verdict::clean) return;
   world.run_for(seconds(5));
   Archive archive;
   world.add_machine("client").start(program(client, &world, plan, key, &archive));
@@ -160,6 +161,7 @@ void whole_cluster(Run& run) {
   for (std::size_t number = 1; number <= plan.nodes; ++number)
     if (!world.machine(number).running()) world.machine(number).start();
   world.run_for(seconds(10));
+  if (world.verdict() != Verdict::clean) return;
   std::optional<std::string> trouble;
   world.add_machine("reader").start(program(fetch_all, &world, plan, key, &archive, &trouble));
   world.run_until([&trouble] { return trouble.has_value(); }, seconds(600));
