@@ -124,8 +124,7 @@ Task<Result<net::ReportPartitionsResponse>> Views::partitions_everywhere(Instant
   };
   auto same = [](const net::PartitionReport& a, const net::PartitionReport& b) { return a.id == b.id; };
   std::ranges::sort(all.partitions, earlier);
-  auto doubles = std::ranges::unique(all.partitions, same);
-  all.partitions.erase(doubles.begin(), doubles.end());
+  all.partitions.erase(std::unique(all.partitions.begin(), all.partitions.end(), same), all.partitions.end());
   co_return all;
 }
 

@@ -62,7 +62,7 @@ Task<Status> Recovery::open_segments() {
 void Recovery::give_missing_touches_a_home() {
   std::set<std::uint32_t> missing;
   for (auto& [id, state] : tail_) {
-    auto lost = [&](TailState::TouchSeen& touch) {
+    auto lost = [&, &id = id](TailState::TouchSeen& touch) {
       const Segment& segment = *core_.catalog.at(touch.ordinal);
       if (!segment.path.empty()) return false;
       missing.insert(segment.number);
