@@ -117,7 +117,11 @@ Task<Status> Node::Parts::create() {
 Task<Status> Node::Parts::found() {
   Attributes attributes;
   attributes.mode = 0755;
-  CO_RETURN_IF_ERROR(co_await files->tree().create_root(attributes, FilePolicy(), kFoundingPatience));
+  FilePolicy policy;
+  policy.replicas = static_cast<std::uint8_t>(options.replicas);
+  policy.replicas_min = static_cast<std::uint8_t>(options.min_replicas);
+  policy.inline_max = static_cast<std::uint32_t>(options.inline_max);
+  CO_RETURN_IF_ERROR(co_await files->tree().create_root(attributes, policy, kFoundingPatience));
   AccessKeyText root;
   root.cluster = membership->cluster();
   CO_ASSIGN_OR_RETURN(root.secret,

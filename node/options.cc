@@ -35,7 +35,7 @@ void declare(Settings& settings, NodeOptions& options) {
   settings.address("advertise", options.advertise, "where others reach this node, if not at --listen");
   settings.choice("topology", options.topology,
                   {{"all-to-all", dht::Topology::all_to_all}, {"ring", dht::Topology::ring}},
-                  "who talks to whom unasked");
+                  "who talks to whom unasked; with --create");
   settings.choice("transport", options.transport, {{"tls", net::Transport::tls}, {"plain", net::Transport::plain}},
                   "plain only where all is trusted");
   settings.text("zone", options.zone, "what fails together: a rack, a room; copies go to different zones", &check_zone);
@@ -44,13 +44,13 @@ void declare(Settings& settings, NodeOptions& options) {
                   "of the metadata; a power of two; with --create");
   settings.number("replicas", options.replicas, 1, kGroupSizeMax, "copies of everything, odd; with --create");
   settings.number("min-replicas", options.min_replicas, 1, kGroupSizeMax,
-                  "durable copies before a store is acknowledged");
-  settings.size("inline-max", options.inline_max, 0, kInlineMax, "files up to this size live with their name");
-  settings.duration("heartbeat", options.heartbeat, milliseconds(20), seconds(10), "time between two heartbeats");
+                  "durable copies before a store is acknowledged; with --create");
+  settings.size("inline-max", options.inline_max, 0, kInlineMax,
+                "files up to this size live with their name; with --create");
+  settings.duration("heartbeat", options.heartbeat, milliseconds(20), seconds(10),
+                    "time between two heartbeats; with --create");
   settings.duration("evict-after", options.evict_after, seconds(1), std::chrono::hours(24 * 30),
                     "a node dead for so long is no place for data any more");
-  settings.duration("reclaim-grace", options.reclaim_grace, Duration(0), std::chrono::hours(24 * 30),
-                    "how long chunks that nobody refers to are kept");
 }
 
 Status validate(const NodeOptions& options) {

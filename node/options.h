@@ -41,7 +41,6 @@ struct NodeOptions {
   std::uint64_t inline_max = kInlineMax;
   Duration heartbeat = milliseconds(300);
   Duration evict_after = std::chrono::minutes(10);
-  Duration reclaim_grace = std::chrono::hours(1);
 
   NodeOptions();
 };

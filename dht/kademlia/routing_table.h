@@ -45,7 +45,7 @@ class RoutingTable {
   // It did not answer. A proven spare takes its place; where there is none it stays for a while, as long as it is not
   // clear whether the fault is ours, but it is told to nobody.
   void failed(const NodeId& id);
-  // No spare any more, for now.
+  // No spare any more, until it is named or proven again.
   void dismiss(const NodeId& id);
   // It is not there, or not one of us any more.
   void forget(const NodeId& id);

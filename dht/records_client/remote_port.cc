@@ -8,7 +8,7 @@ namespace vortex::dht {
 
 namespace {
 
-// Nodes that are asked where a partition is before giving up for now.
+// Nodes that one look asks where a partition is.
 constexpr std::size_t kAskedMax = 4;
 
 }  // namespace

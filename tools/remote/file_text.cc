@@ -72,19 +72,6 @@ std::string printable(const std::string& name) {
   return out;
 }
 
-std::string size_text(std::uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
-    ++unit;
-  }
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-  return text.data();
-}
-
 nlohmann::json file_json(const std::string& path, const node::Inode& inode) {
   std::array<char, 8> mode{};
   std::snprintf(mode.data(), mode.size(), "%04o", inode.attributes.mode & node::kModeMask);

@@ -22,8 +22,6 @@ std::string mode_text(const node::Inode& inode);
 std::string_view type_text(node::FileType type);
 // Control characters and backslashes as \xHH, so that a name cannot do things to a terminal.
 std::string printable(const std::string& name);
-// "1.5 GiB": for people, rounded.
-std::string size_text(std::uint64_t bytes);
 
 // The fields of `stat --json`.
 nlohmann::json file_json(const std::string& path, const node::Inode& inode);

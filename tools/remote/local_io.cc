@@ -6,29 +6,20 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/limits.h"
+#include "base/real/system_error.h"
 
 namespace vortex::remote {
 
 namespace {
 
-Error system_failure(const std::string& what, int number) {
-  Code code = Code::io_error;
-  if (number == ENOENT) code = Code::not_found;
-  if (number == EACCES || number == EPERM) code = Code::permission_denied;
-  if (number == ENOSPC || number == EDQUOT) code = Code::no_space;
-  if (number == EISDIR) code = Code::is_directory;
-  return Error(code, what + ": " + std::strerror(number));
-}
-
 Status write_all(int descriptor, ByteView bytes) {
   while (!bytes.empty()) {
     ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_failure("cannot write", errno);
+    if (written < 0) return system_error(errno, "write");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
   return Status();
@@ -38,7 +29,7 @@ Status write_all_at(int descriptor, std::uint64_t offset, ByteView bytes) {
   while (!bytes.empty()) {
     ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_failure("cannot write", errno);
+    if (written < 0) return system_error(errno, "write");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
     offset += static_cast<std::uint64_t>(written);
   }
@@ -57,7 +48,7 @@ Descriptor::~Descriptor() {
 Result<Descriptor> open_to_read(const std::string& path) {
   if (path == "-") return Descriptor(STDIN_FILENO, false);
   int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (number < 0) return system_failure("cannot read " + path, errno);
+  if (number < 0) return system_error(errno, "read", path);
   Descriptor descriptor(number, true);
   struct stat about {};
   if (::fstat(number, &about) == 0 && S_ISDIR(about.st_mode))
@@ -103,7 +94,7 @@ Result<node::Piece> DescriptorSource::read_now(MutableBytes room) {
   do {
     got = ::read(descriptor_.number(), room.data(), room.size());
   } while (got < 0 && errno == EINTR);
-  if (got < 0) return system_failure("cannot read", errno);
+  if (got < 0) return system_error(errno, "read");
   piece.bytes = static_cast<std::size_t>(got);
   offset_ += piece.bytes;
   return piece;
@@ -135,7 +126,7 @@ Result<std::unique_ptr<FileSink>> FileSink::create(Env& env, std::string path) {
     return Error(Code::is_directory, path + " is a directory");
   std::string temporary = path + ".vortex-XXXXXX";
   int number = ::mkostemp(temporary.data(), O_CLOEXEC);
-  if (number < 0) return system_failure("cannot write " + path, errno);
+  if (number < 0) return system_error(errno, "write", path);
   return std::unique_ptr<FileSink>(new FileSink(env, std::move(path), std::move(temporary), Descriptor(number, true)));
 }
 
@@ -164,7 +155,7 @@ Status FileSink::finish(std::uint32_t mode, std::int64_t modified) {
   times[1].tv_nsec = modified % 1'000'000'000;
   bool done = ::ftruncate(number, static_cast<off_t>(end_)) == 0 && ::fchmod(number, mode & 07777) == 0 &&
               ::futimens(number, times) == 0 && ::rename(temporary_.c_str(), path_.c_str()) == 0;
-  if (!done) return system_failure("cannot write " + path_, errno);
+  if (!done) return system_error(errno, "write", path_);
   finished_ = true;
   return Status();
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/cli/output.h"
+#include "tools/cli/text_table.h"
 #include "tools/remote/cluster_state.h"
 #include "tools/remote/file_text.h"
 #include "tools/remote/remote.h"
@@ -42,7 +43,7 @@ Task<Status> partitions(Remote& from, const cli::Invocation&, cli::Output& out) 
     std::string members = std::to_string(voters) + "/" + std::to_string(each.members.size());
     out.text(cell(std::to_string(each.id), 9) + "  " + each.leader.short_hex() + cell(std::to_string(each.term), 6) +
              cell(members, 9) + cell(std::to_string(each.applied), 9) + cell(std::to_string(each.lag), 8) +
-             cell(std::to_string(each.records), 9) + "  " + remote::size_text(each.bytes) + "\n");
+             cell(std::to_string(each.records), 9) + "  " + human_size(each.bytes) + "\n");
   }
   if (all.partitions.size() < all.partitions_total)
     out.text(std::to_string(all.partitions_total - all.partitions.size()) +
@@ -74,8 +75,8 @@ Task<Status> status(Remote& from, const cli::Invocation&, cli::Output& out) {
   out.text("partitions  " + std::to_string(state.partitions.partitions_total) + ", " +
            std::to_string(state.without_leader) + " without a leader, " + std::to_string(state.short_of_members) +
            " short of members\n");
-  out.text("chunks      " + std::to_string(state.chunks) + " copies, " + remote::size_text(state.bytes_stored) +
-           " of " + remote::size_text(state.bytes_capacity) + "\n");
+  out.text("chunks      " + std::to_string(state.chunks) + " copies, " + human_size(state.bytes_stored) + " of " +
+           human_size(state.bytes_capacity) + "\n");
   for (const std::string& warning : state.warnings) out.text("warning     " + warning + "\n");
   co_return Status();
 }
@@ -100,8 +101,8 @@ Task<Status> wait_healthy(Remote& from, const cli::Invocation&, cli::Output& out
 Task<Status> df(Remote& from, const cli::Invocation&, cli::Output& out) {
   CO_ASSIGN_OR_RETURN(ClusterState state, co_await remote::look_at_cluster(from));
   std::uint64_t left = state.bytes_capacity - std::min(state.bytes_capacity, state.bytes_stored);
-  out.text(remote::size_text(state.bytes_capacity) + " capacity, " + remote::size_text(state.bytes_stored) + " used, " +
-           remote::size_text(left) + " left (copies counted)\n");
+  out.text(human_size(state.bytes_capacity) + " capacity, " + human_size(state.bytes_stored) + " used, " +
+           human_size(left) + " left (copies counted)\n");
   out.put("bytes_capacity", state.bytes_capacity);
   out.put("bytes_stored", state.bytes_stored);
   out.put("bytes_left", left);

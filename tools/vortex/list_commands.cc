@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/cli/output.h"
+#include "tools/cli/text_table.h"
 #include "tools/remote/file_text.h"
 #include "tools/remote/remote.h"
 #include "tools/vortex/commands.h"
@@ -137,7 +138,7 @@ Task<Status> du(Remote& from, const cli::Invocation& invocation, cli::Output& ou
     } else {
       visit(path, *inode, 0);
     }
-    out.text(remote::size_text(bytes) + "  " + std::to_string(files) + " files  " + std::to_string(directories) +
+    out.text(human_size(bytes) + "  " + std::to_string(files) + " files  " + std::to_string(directories) +
              " directories  " + remote::printable(path) + "\n");
     totals.push_back({{"path", path}, {"bytes", bytes}, {"files", files}, {"directories", directories}});
   }

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "tools/cli/text_table.h"
 #include "tools/vortex/json_list.h"
-#include "tools/vortex/text_table.h"
 
 namespace vortex {
 

@@ -9,9 +9,9 @@
 #include <tuple>
 #include <utility>
 
+#include "tools/cli/text_table.h"
 #include "tools/vortex/json_list.h"
 #include "tools/vortex/nodes_view.h"
-#include "tools/vortex/text_table.h"
 
 namespace vortex {
 

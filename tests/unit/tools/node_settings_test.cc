@@ -73,7 +73,7 @@ TEST_CASE("an impossible setting is named") {
 TEST_CASE("help and version are printed, mistakes are told with where to look") {
   std::ostringstream out, err;
   EXPECT_EQ(run_node_program({"--help"}, out, err), 0);
-  EXPECT(out.str().find("--reclaim-grace") != std::string::npos);
+  EXPECT(out.str().find("--evict-after") != std::string::npos);
   EXPECT_EQ(run_node_program({"--version"}, out, err), 0);
   EXPECT(out.str().find("vortex-node ") != std::string::npos);
   EXPECT_EQ(err.str(), "");

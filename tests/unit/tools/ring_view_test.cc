@@ -7,8 +7,8 @@
 
 #include "base/hash.h"
 #include "tests/unit/test.h"
+#include "tools/cli/text_table.h"
 #include "tools/vortex/nodes_view.h"
-#include "tools/vortex/text_table.h"
 
 using namespace vortex;
 

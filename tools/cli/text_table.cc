@@ -1,4 +1,4 @@
-#include "tools/vortex/text_table.h"
+#include "tools/cli/text_table.h"
 
 #include <algorithm>
 #include <array>
