@@ -23,7 +23,10 @@ def skip(reason):
 
 
 def run(*words, check=True, **more):
-    return subprocess.run(words, check=check, text=True, capture_output=True, **more)
+    done = subprocess.run(words, text=True, capture_output=True, **more)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)}: exit status {done.returncode}: {done.stderr.strip()}")
+    return done
 
 
 def enter():
@@ -152,7 +155,9 @@ class World:
     def __exit__(self, *unused):
         for machine in self.machines:
             machine.end()
+        # The kernel takes a namespace apart later: its cable goes now, so that the next world can have one of that name.
         for machine in self.machines:
+            run("ip", "link", "del", f"sw{machine.number}", check=False)
             run("ip", "netns", "del", machine.name, check=False)
         run("ip", "link", "del", "switch", check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
