@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "net/call.h"
-#include "net/message_table.h"
+#include "net/message_row.h"
 #include "net/secure.h"
 
 namespace vortex::net {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/codec.h"
+#include "net/message_row.h"
 
 namespace vortex::net {
 
@@ -42,5 +43,13 @@ struct DescribeResponse {
   std::vector<MethodDescription> methods;  // those that are served here to this caller
   VORTEX_FIELDS(version, version_oldest, methods)
 };
+
+// clang-format off
+#define VORTEX_BASIC_MESSAGES(X) \
+  X(2, Echo,     EchoRequest,     EchoResponse,     64 * kKiB, kPayloadMax, kPayloadMax, frame, true, anyone, normal) \
+  X(3, EchoBulk, EchoBulkRequest, EchoBulkResponse, 1 * kKiB,  kPayloadMax, kPayloadMax, own,   true, anyone, bulk) \
+  X(4, Describe, DescribeRequest, DescribeResponse, 64 * kKiB, 0,            0,            frame, true, anyone, normal)
+// clang-format on
+VORTEX_BASIC_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

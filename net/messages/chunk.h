@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "base/id.h"
+#include "net/message_row.h"
 
 namespace vortex::net {
 
@@ -66,5 +67,15 @@ struct GetChunkResponse {
   std::uint16_t form = 0;
   VORTEX_FIELDS(length, form)
 };
+
+// clang-format off
+#define VORTEX_CHUNK_MESSAGES(X) \
+  X(32, PutChunk,   PutChunkRequest,   PutChunkResponse,   1 * kKiB,  kPayloadMax, 0,           frame, true, client, bulk) \
+  X(33, TouchChunk, TouchChunkRequest, TouchChunkResponse, 1 * kKiB,  0,           0,           frame, true, client, normal) \
+  X(34, SyncChunks, SyncChunksRequest, SyncChunksResponse, 64 * kKiB, 0,           0,           frame, true, client, normal) \
+  X(35, GetChunk,   GetChunkRequest,   GetChunkResponse,   1 * kKiB,  0,           kPayloadMax, frame, true, client, bulk) \
+  X(36, EraseChunk, EraseChunkRequest, EraseChunkResponse, 1 * kKiB,  0,           0,           frame, true, member, normal)
+// clang-format on
+VORTEX_CHUNK_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

@@ -10,6 +10,7 @@
 
 #include "base/codec.h"
 #include "base/id.h"
+#include "net/message_row.h"
 
 namespace vortex::net {
 
@@ -213,5 +214,28 @@ struct CopyFileRequest {
   ChangeTerms terms;
   VORTEX_FIELDS(path, to, terms)
 };
+
+// clang-format off
+#define VORTEX_FILES_MESSAGES(X) \
+  X(128, OpenFile,      OpenFileRequest,      OpenFileResponse,      256 * kKiB,    0, 0, frame, true,  client, normal) \
+  X(129, ListFiles,     ListFilesRequest,     ListFilesResponse,     kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(130, StoreFile,     StoreFileRequest,     FileResponse,          256 * kKiB,    0, 0, frame, false, client, normal) \
+  X(131, StoreFiles,    StoreFilesRequest,    StoreFilesResponse,    kFrameBodyMax, 0, 0, frame, false, client, normal) \
+  X(132, MakeDirectory, MakeDirectoryRequest, FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal) \
+  X(133, LinkFile,      LinkFileRequest,      FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal) \
+  X(134, MakeSymlink,   MakeSymlinkRequest,   FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal) \
+  X(135, RenameFile,    RenameFileRequest,    RenameFileResponse,    64 * kKiB,     0, 0, frame, false, client, normal) \
+  X(136, RemoveFile,    RemoveFileRequest,    RemoveFileResponse,    64 * kKiB,     0, 0, frame, false, client, normal) \
+  X(137, SetAttributes, SetAttributesRequest, FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal) \
+  X(138, OpenUpload,    OpenUploadRequest,    OpenUploadResponse,    64 * kKiB,     0, 0, frame, false, client, normal) \
+  X(139, RenewUpload,   RenewUploadRequest,   RenewUploadResponse,   1 * kKiB,      0, 0, frame, true,  client, normal) \
+  X(140, AddCopies,     AddCopiesRequest,     AddCopiesResponse,     256 * kKiB,    0, 0, frame, true,  client, normal) \
+  X(141, AddReferences, AddReferencesRequest, AddReferencesResponse, 64 * kKiB,     0, 0, frame, true,  client, normal) \
+  X(142, CommitUpload,  CommitUploadRequest,  FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal) \
+  X(143, AbortUpload,   AbortUploadRequest,   AbortUploadResponse,   1 * kKiB,      0, 0, frame, true,  client, normal) \
+  X(144, FindChunks,    FindChunksRequest,    FindChunksResponse,    kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(145, CopyFile,      CopyFileRequest,      FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal)
+// clang-format on
+VORTEX_FILES_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

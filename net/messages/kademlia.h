@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "base/network.h"
+#include "net/message_row.h"
 
 namespace vortex::net {
 
@@ -28,5 +29,11 @@ struct FindNodeResponse {
   std::vector<Contact> nodes;
   VORTEX_FIELDS(nodes)
 };
+
+// clang-format off
+#define VORTEX_KADEMLIA_MESSAGES(X) \
+  X(80, FindNode, FindNodeRequest, FindNodeResponse, 32 * kKiB, 0, 0, frame, true, member, control)
+// clang-format on
+VORTEX_KADEMLIA_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

@@ -8,6 +8,7 @@
 #include "base/codec.h"
 #include "base/id.h"
 #include "base/network.h"
+#include "net/message_row.h"
 #include "net/secret.h"
 
 namespace vortex::net {
@@ -166,5 +167,17 @@ struct ChangeSettingsResponse {
   ClusterSettings settings;
   VORTEX_FIELDS(settings)
 };
+
+// clang-format off
+#define VORTEX_MEMBERS_MESSAGES(X) \
+  X(64, Heartbeat,      HeartbeatRequest,      HeartbeatResponse,      32 * kKiB,     0, 0, frame, true,  member, control) \
+  X(65, Probe,          ProbeRequest,          ProbeResponse,          1 * kKiB,      0, 0, frame, true,  member, control) \
+  X(66, CompareMembers, CompareMembersRequest, CompareMembersResponse, kFrameBodyMax, 0, 0, frame, true,  member, normal) \
+  X(67, Join,           JoinRequest,           JoinResponse,           64 * kKiB,     0, 0, frame, true,  joiner, control) \
+  X(68, CatchUp,        CatchUpRequest,        CatchUpResponse,        4 * kKiB,      0, 0, frame, true,  joiner, control) \
+  X(69, Decide,         DecideRequest,         DecideResponse,         4 * kKiB,      0, 0, frame, true,  member, normal) \
+  X(70, ChangeSettings, ChangeSettingsRequest, ChangeSettingsResponse, 1 * kKiB,      0, 0, frame, true,  member, normal)
+// clang-format on
+VORTEX_MEMBERS_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

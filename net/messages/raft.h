@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/codec.h"
+#include "net/message_row.h"
 
 namespace vortex::net {
 
@@ -82,5 +83,16 @@ struct FetchSnapshotPieceResponse {
   bool end = false;  // there are no more pieces, and this is none
   VORTEX_FIELDS(end)
 };
+
+// clang-format off
+#define VORTEX_RAFT_MESSAGES(X) \
+  X(96,  CarryRaft,          CarryRaftRequest,          CarryRaftResponse,          64 * kKiB, 4 * kMiB, 0,        frame, true, member, normal) \
+  X(97,  CarryRaftUrgent,    CarryRaftRequest,          CarryRaftResponse,          64 * kKiB, 1 * kMiB, 0,        frame, true, member, control) \
+  X(98,  InviteReplica,      InviteReplicaRequest,      InviteReplicaResponse,      64 * kKiB, 0,        0,        frame, true, member, normal) \
+  X(99,  DismissReplica,     DismissReplicaRequest,     DismissReplicaResponse,     64 * kKiB, 0,        0,        frame, true, member, normal) \
+  X(100, OfferSnapshot,      OfferSnapshotRequest,      OfferSnapshotResponse,      64 * kKiB, 0,        0,        frame, true, member, normal) \
+  X(101, FetchSnapshotPiece, FetchSnapshotPieceRequest, FetchSnapshotPieceResponse, 1 * kKiB,  0,        2 * kMiB, frame, true, member, bulk)
+// clang-format on
+VORTEX_RAFT_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

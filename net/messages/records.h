@@ -8,6 +8,7 @@
 #include "base/codec.h"
 #include "base/id.h"
 #include "base/network.h"
+#include "net/message_row.h"
 
 namespace vortex::net {
 
@@ -115,5 +116,16 @@ struct TellPartitionsRequest {
 struct TellPartitionsResponse {
   VORTEX_FIELDS()
 };
+
+// clang-format off
+#define VORTEX_RECORDS_MESSAGES(X) \
+  X(112, GetRecord,      GetRecordRequest,      GetRecordResponse,      512 * kKiB,    0, 0, frame, true,  member, normal) \
+  X(113, ScanRecords,    ScanRecordsRequest,    ScanRecordsResponse,    kFrameBodyMax, 0, 0, frame, true,  member, normal) \
+  X(114, ApplyCommand,   ApplyCommandRequest,   ApplyCommandResponse,   kFrameBodyMax, 0, 0, frame, false, member, normal) \
+  X(115, AskTransaction, AskTransactionRequest, AskTransactionResponse, 64 * kKiB,     0, 0, frame, true,  member, normal) \
+  X(116, FindPartitions, FindPartitionsRequest, FindPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(117, TellPartitions, TellPartitionsRequest, TellPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  member, normal)
+// clang-format on
+VORTEX_RECORDS_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

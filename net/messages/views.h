@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "net/message_row.h"
 #include "net/messages/members.h"
 
 namespace vortex::net {
@@ -150,5 +151,20 @@ struct SetStandingResponse {
   Member member;
   VORTEX_FIELDS(member)
 };
+
+// clang-format off
+#define VORTEX_VIEWS_MESSAGES(X) \
+  X(176, ListMembers,      ListMembersRequest,      ListMembersResponse,      kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(177, ReportNodes,      ReportNodesRequest,      ReportNodesResponse,      kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(178, ReportPartitions, ReportPartitionsRequest, ReportPartitionsResponse, kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(179, CreateToken,      CreateTokenRequest,      CreateTokenResponse,      4 * kKiB,      0, 0, frame, false, client, normal) \
+  X(180, ListTokens,       ListTokensRequest,       ListTokensResponse,       kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(181, RevokeToken,      RevokeTokenRequest,      RevokeTokenResponse,      1 * kKiB,      0, 0, frame, true,  client, normal) \
+  X(182, CreateKey,        CreateKeyRequest,        CreateKeyResponse,        kFrameBodyMax, 0, 0, frame, false, client, normal) \
+  X(183, ListKeys,         ListKeysRequest,         ListKeysResponse,         kFrameBodyMax, 0, 0, frame, true,  client, normal) \
+  X(184, RevokeKey,        RevokeKeyRequest,        RevokeKeyResponse,        1 * kKiB,      0, 0, frame, true,  client, normal) \
+  X(185, SetStanding,      SetStandingRequest,      SetStandingResponse,      4 * kKiB,      0, 0, frame, true,  client, normal)
+// clang-format on
+VORTEX_VIEWS_MESSAGES(VORTEX_MESSAGE_TAG)
 
 }  // namespace vortex::net

@@ -4,7 +4,6 @@
 #include "base/codec.h"
 #include "net/frame.h"
 #include "net/message_table.h"
-#include "net/messages/all.h"
 
 using namespace vortex;
 using namespace vortex::net;

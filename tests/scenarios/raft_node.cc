@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "net/channel.h"
-#include "net/messages/all.h"
+#include "net/messages/raft.h"
 #include "tests/sim/dice.h"
 
 namespace vortex::sim {

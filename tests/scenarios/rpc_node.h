@@ -2,7 +2,7 @@
 #pragma once
 
 #include "net/memory_credentials.h"
-#include "net/messages/all.h"
+#include "net/messages/basic.h"
 #include "net/peers.h"
 #include "net/secure_handshaker.h"
 #include "net/server.h"

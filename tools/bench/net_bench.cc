@@ -6,7 +6,7 @@
 #include "base/real/runner.h"
 #include "net/basic_service.h"
 #include "net/memory_credentials.h"
-#include "net/messages/all.h"
+#include "net/messages/basic.h"
 #include "net/peers.h"
 #include "net/secure_handshaker.h"
 #include "net/server.h"

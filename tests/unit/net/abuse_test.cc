@@ -1,6 +1,6 @@
 // Peers that are let in and then do what they should not.
 #include "net/basic_service.h"
-#include "net/messages/all.h"
+#include "net/messages/basic.h"
 #include "tests/sim/fabric.h"
 #include "tests/unit/net/node.h"
 #include "tests/unit/net/pipe_world.h"

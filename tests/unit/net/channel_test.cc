@@ -1,7 +1,7 @@
 #include "net/channel.h"
 
 #include "net/basic_service.h"
-#include "net/messages/all.h"
+#include "net/messages/basic.h"
 #include "tests/unit/net/pipe_world.h"
 #include "tests/unit/test.h"
 

@@ -1,6 +1,6 @@
 // What guests do cannot keep members out, and a peer that does not read costs no more than it was given.
 #include "net/basic_service.h"
-#include "net/messages/all.h"
+#include "net/messages/basic.h"
 #include "tests/unit/net/pipe_world.h"
 #include "tests/unit/test.h"
 

@@ -4,7 +4,6 @@
 #include "net/frame_parser.h"
 #include "net/limits.h"
 #include "net/message_table.h"
-#include "net/messages/all.h"
 #include "net/outbox.h"
 #include "tests/unit/test.h"
 

@@ -3,7 +3,6 @@
 #include <sstream>
 
 #include "net/message_table.h"
-#include "net/messages/all.h"
 #include "tests/unit/net/golden_messages.h"
 #include "tests/unit/test.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "net/basic_service.h"
-#include "net/messages/all.h"
+#include "net/messages/basic.h"
 #include "net/peers.h"
 #include "net/server.h"
 #include "tests/sim/world.h"

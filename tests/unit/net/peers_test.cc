@@ -1,6 +1,7 @@
 #include "net/peers.h"
 
 #include "base/metrics.h"
+#include "net/messages/chunk.h"
 #include "tests/sim/fabric.h"
 #include "tests/unit/net/node.h"
 #include "tests/unit/test.h"

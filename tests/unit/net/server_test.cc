@@ -1,7 +1,7 @@
 #include "net/server.h"
 
 #include "net/basic_service.h"
-#include "net/messages/all.h"
+#include "net/messages/basic.h"
 #include "tests/sim/fabric.h"
 #include "tests/unit/net/node.h"
 #include "tests/unit/net/pipe_world.h"
