@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/cli/text_table.h"
+
 namespace vortex::cli {
 
 namespace {
@@ -10,9 +12,10 @@ namespace {
 // Two columns, indented; the first as wide as its longest entry.
 std::string columns(const std::vector<std::pair<std::string, std::string>>& lines) {
   std::size_t width = 0;
-  for (const auto& [left, right] : lines) width = std::max(width, left.size());
+  for (const auto& [left, right] : lines) width = std::max(width, text_width(left));
   std::string out;
-  for (const auto& [left, right] : lines) out += "  " + left + std::string(width - left.size() + 2, ' ') + right + "\n";
+  for (const auto& [left, right] : lines)
+    out += "  " + left + std::string(width - text_width(left) + 2, ' ') + right + "\n";
   return out;
 }
 

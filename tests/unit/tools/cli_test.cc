@@ -3,6 +3,7 @@
 
 #include "tests/unit/test.h"
 #include "tools/cli/command.h"
+#include "tools/cli/help.h"
 #include "tools/cli/output.h"
 #include "tools/cli/parse.h"
 
@@ -104,6 +105,15 @@ TEST_CASE("bytes that are no text do not stop the JSON") {
   Ran ran = run_words({"chunk", "\xff", "--json"});
   EXPECT_EQ(ran.status, 0);
   EXPECT(nlohmann::json::parse(ran.out).contains("said"));
+}
+
+TEST_CASE("help's second column is straight, whatever letters stand before it") {
+  cli::Command narrow, wide;
+  narrow.name = "cat", narrow.arguments = "PATH…", narrow.summary = "prints";
+  wide.name = "find", wide.arguments = "PATH", wide.summary = "looks";
+  std::string text = cli::help_text({narrow, wide});
+  EXPECT(text.find("  cat PATH…  prints\n") != std::string::npos);
+  EXPECT(text.find("  find PATH  looks\n") != std::string::npos);
 }
 
 TEST_CASE("help lists every command, and each explains itself") {
