@@ -37,7 +37,7 @@ void Cluster::attack() {
   auto led = leader();
   if (!led) return busy(milliseconds(300));
   int first = *led;
-  switch (random_.below(9)) {
+  switch (random_.below(12)) {
     case 0:
       restart_voters_beside(first);
       break;
@@ -63,11 +63,22 @@ void Cluster::attack() {
       cut_off(first);
       busy(milliseconds(2500));
       break;
+    case 8:
+      promise_before_vote(first);
+      break;
+    case 9:
+      acknowledge_after_vote(first);
+      break;
+    case 10:
+      vote_twice(first);
+      break;
     default:
       replace_lost(first);
   }
   heal_links();
   voters_die_ = false;
+  votes_late_ = Duration(0);
+  forgetful_ = -1;
   for (int node = 0; node < options_.nodes; ++node)
     if (random_.chance(0.8)) start(node);
   busy(milliseconds(random_.below(500)));

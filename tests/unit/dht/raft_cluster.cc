@@ -148,6 +148,7 @@ Replica Cluster::replica(int node) const {
   return Replica{node_id(node), nodes_[static_cast<std::size_t>(node)]->generation};
 }
 
+std::uint64_t Cluster::life_of(int node) const { return nodes_[static_cast<std::size_t>(node)]->life; }
 Instant Cluster::nodes_clock(int node) const { return nodes_[static_cast<std::size_t>(node)]->clock(); }
 void Cluster::poke(int node) { pump(*nodes_[static_cast<std::size_t>(node)]); }
 
@@ -194,6 +195,9 @@ void Cluster::send(int from, int to, Event event) {
     if (random_.chance(0.02)) delay *= 30;
     bool vote = event.kind == Event::message && event.body.kind == MessageKind::vote;
     if (vote && voters_die_ && random_.chance(0.5)) delay += milliseconds(random_.below(1300));
+    if (vote && votes_late_ > Duration(0))
+      delay += random_.chance(0.5) ? votes_late_
+                                   : Duration(random_.below(static_cast<std::uint64_t>(votes_late_.count() / 4)));
     events_.emplace(std::make_pair(now_ + delay, sequence_++), event);
   }
 }
@@ -298,7 +302,7 @@ void Cluster::deliver(Event& event) {
         voted = voted || (message.kind == MessageKind::vote_reply && !message.refused);
         send(node.index, index_of(message.to.node), out);
       }
-      if (voted && voters_die_ && random_.chance(0.5)) return die_and_return(node.index);
+      if (voted && dies_of_voting(node.index)) return die_and_return(node.index);
       break;
     }
   }
@@ -325,7 +329,7 @@ void Cluster::pump(Node& node) {
       transfer.body.to = to;
       events_.emplace(std::make_pair(now_ + milliseconds(50), sequence_++), transfer);
     }
-    if (voted && voters_die_ && random_.chance(0.5)) return die_and_return(node.index);
+    if (voted && dies_of_voting(node.index)) return die_and_return(node.index);
     Node::Write write;
     for (Index index = ready.first; index != 0 && index <= ready.last; ++index)
       write.entries.push_back(node.raft->log().at(index));
@@ -343,6 +347,16 @@ void Cluster::pump(Node& node) {
   }
   check_leader(node);
   apply(node);
+}
+
+bool Cluster::dies_of_voting(int node) { return node == forgetful_ || (voters_die_ && random_.chance(0.5)); }
+
+// Its clock goes on from where it is.
+void Cluster::set_rate(int index, double rate) {
+  Node& node = *nodes_[static_cast<std::size_t>(index)];
+  Instant before = node.clock();
+  node.rate = rate;
+  node.offset += before - node.clock();
 }
 
 void Cluster::die_and_return(int node) {
@@ -490,6 +504,8 @@ void Cluster::random_fault() {
 void Cluster::heal() {
   heal_links();
   voters_die_ = false;
+  votes_late_ = Duration(0);
+  forgetful_ = -1;
   options_.loss = 0;
   options_.delay_max = std::min<Duration>(options_.delay_max, milliseconds(50));
   options_.sync_max = std::min<Duration>(options_.sync_max, milliseconds(50));

@@ -101,6 +101,7 @@ class Cluster {
   void poke(int node);
   // attacks
   void die_and_return(int node);
+  bool dies_of_voting(int node);
   void restart_voters_beside(int led);
   void heal_half_of(int leader);
   void transfer_and_cut(int leader);
@@ -109,6 +110,14 @@ class Cluster {
   void mute_leader(int leader);
   void vote_and_die(int leader);
   void replace_lost(int leader);
+  // races
+  void slow_down(int slow);
+  std::vector<int> other_voters(int led);
+  void promise_before_vote(int led);
+  void acknowledge_after_vote(int led);
+  void vote_twice(int led);
+  void set_rate(int node, double rate);
+  std::uint64_t life_of(int node) const;
   void violation(std::string text);
 
   SeededRandom random_;
@@ -120,6 +129,8 @@ class Cluster {
   std::set<std::pair<int, int>> cut_;
   std::set<std::pair<int, int>> mute_;  // heartbeats pass, what groups say does not
   bool voters_die_ = false;
+  int forgetful_ = -1;     // it dies the moment it has voted
+  Duration votes_late_{};  // some requests for votes take so much longer
   std::map<Term, Replica> leaders_;
   std::map<Index, std::pair<Term, ByteVector>> decided_;
   Index acknowledged_ = 0;      // the highest commit index any leader has told a client about
