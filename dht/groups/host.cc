@@ -1,6 +1,7 @@
 #include "dht/groups/host.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/log.h"
@@ -303,6 +304,7 @@ void Host::Impl::unknown_there(const NodeId& node, GroupId id, std::uint64_t gen
     word.group_epoch = group->base().group_epoch;
     word.from = replica;
     word.to = group->base().self;
+    word.boot_epoch = std::numeric_limits<std::uint64_t>::max();
     word.kind = raft::MessageKind::stepped_down;
     word.term = group->raft().term();
     group->step(word, env.now());
@@ -340,6 +342,7 @@ void Host::Impl::look_again(const NodeId& node) {
   for (auto& [id, group] : groups) {
     auto leader = group->raft().leader();
     if (!leader || leader->node != node) continue;
+    group->raft().doubt_leader(node);
     group->look_again(env.now());
     schedule(*group);
   }

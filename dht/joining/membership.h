@@ -124,6 +124,7 @@ class Membership {
   Task<void> find_others();
   void note_lost(Instant now);
   Task<Status> remember_contacts();
+  void add_silent(std::vector<Member>& members) const;
   void catch_up_with(const NodeId& id);
   Task<void> catch_up(NodeId id);
   Result<net::CatchUpResponse> serve_catch_up(net::Context& context, net::CatchUpRequest& request);
@@ -150,6 +151,7 @@ class Membership {
   bool saving_ = false;
   Event saved_event_;
   std::uint64_t remembered_changes_ = 0;  // of the directory, as of the last list of contacts
+  std::size_t remembered_ = 0;            // members in that list that belong
   bool found_ = false;                    // somebody else was talked to since the start
   TaskGroup tasks_;
 };

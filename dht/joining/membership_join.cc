@@ -29,6 +29,8 @@ Task<Status> Membership::join(net::JoinToken token, Duration timeout) {
   state_.settings = answer.settings;
   state_.self = answer.self;
   adopt_keys(answer.keys);
+  // Whoever belongs somewhere knows where to look for the others, from its first moment on.
+  CO_RETURN_IF_ERROR(co_await store_.save_contacts(answer.contacts));
   CO_RETURN_IF_ERROR(co_await save_state());
   for (const Member& member : answer.contacts) {
     auto merged = directory_.merge(member);

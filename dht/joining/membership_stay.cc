@@ -23,7 +23,9 @@ Task<void> Membership::stay() {
     note_lost(env_.now());
     // Alone though others are known: look at the addresses given by hand again.
     if (directory_.alive() <= 1 && directory_.belonging() > 1 && !options_.seeds.empty()) found_ = false;
-    if (env_.now() < remember_at || remembered_changes_ == directory_.changes()) continue;
+    // Newcomers are remembered at once as long as there is room for them.
+    bool urgent = remembered_ + 1 < std::min(directory_.belonging(), options_.contacts_max + 1);
+    if ((env_.now() < remember_at && !urgent) || remembered_changes_ == directory_.changes()) continue;
     remember_at = env_.now() + kRemember;
     Status kept = co_await remember_contacts();
     if (!kept.ok() && !kept.is(Code::cancelled))
@@ -54,11 +56,20 @@ void Membership::note_lost(Instant now) {
     if (now - since >= options_.evict_after) directory_.set_lost(member, true);
 }
 
+// Where there is room, those too who seem dead: perhaps it was this node that was cut off.
+void Membership::add_silent(std::vector<Member>& members) const {
+  for (std::size_t place = directory_.size(); place-- > 0 && members.size() < options_.contacts_max;) {
+    bool silent = belongs(directory_.standing_at(place)) && directory_.health_at(place) == Health::dead;
+    if (silent && directory_.id_at(place) != id()) members.push_back(directory_.at(place));
+  }
+}
+
 // Some to begin with at the next start, and all those that must not come back.
 Task<Status> Membership::remember_contacts() {
   std::uint64_t changes = directory_.changes();
   std::vector<Member> members = sample_alive(directory_, id(), options_.contacts_max, env_.random());
-  std::size_t outsiders = 0;
+  add_silent(members);
+  std::size_t contacts = members.size(), outsiders = 0;
   for (std::size_t place = directory_.size(); place-- > 0 && outsiders < kOutsidersRemembered;) {
     Standing standing = directory_.standing_at(place);
     if (standing == Standing::joining || standing == Standing::active || directory_.id_at(place) == id()) continue;
@@ -67,9 +78,10 @@ Task<Status> Membership::remember_contacts() {
   }
   // Whether they live is for the next start to find out.
   for (Member& member : members)
-    if (member.health == Health::suspect) member.health = Health::alive;
+    if (belongs(member.standing)) member.health = Health::alive;
   CO_RETURN_IF_ERROR(co_await store_.save_contacts(members));
   remembered_changes_ = changes;
+  remembered_ = contacts;
   co_return Status();
 }
 

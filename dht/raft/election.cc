@@ -1,6 +1,5 @@
 // Raft: who leads.
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -8,10 +7,30 @@
 
 namespace vortex::dht::raft {
 
+namespace {
+// Of the spread; enough for one to be elected before the next stands.
+constexpr int kSoonShare = 4;
+// Rounds without a result that are followed by another one sooner than a silent leader is.
+constexpr unsigned kQuickRounds = 2;
+}  // namespace
+
+Duration Raft::random_share(Duration of) { return Duration(random_.below(static_cast<std::uint64_t>(of.count()) + 1)); }
+
 void Raft::restart_election_timer(Instant now) {
-  auto spread = static_cast<std::uint64_t>(options_.election_spread.count()) + 1;
-  election_wait_ = options_.election_timeout + Duration(random_.below(spread));
+  election_wait_ = options_.election_timeout + random_share(options_.election_spread);
   election_deadline_ = now + election_wait_;
+}
+
+// Nobody leads any more, and all learn of it together: each waits for a moment of its own.
+void Raft::stand_soon(Instant now) {
+  restart_election_timer(now);
+  election_deadline_ = now + random_share(options_.election_spread / kSoonShare);
+}
+
+void Raft::doubt_leader(const NodeId& node) {
+  if (role_ != Role::follower || !leader_ || leader_->node != node) return;
+  Duration sooner = options_.election_timeout + random_share(options_.election_spread / kSoonShare);
+  election_wait_ = std::min(election_wait_, sooner);
 }
 
 // Not `heard` alone: before a leader's node has sent us a heartbeat, its appends are what we hear.
@@ -33,6 +52,10 @@ void Raft::become_follower(Term term, std::optional<Replica> leader, Instant now
   }
   bool led = role_ == Role::leader;
   role_ = Role::follower;
+  if (leader) rounds_ = 0;
+  // Those who have promised us something need not wait for its end.
+  if (led)
+    for (const auto& [member, progress] : progress_) say_stepped_down(member);
   leader_ = leader;
   votes_.clear();
   campaign_released_ = false;
@@ -48,6 +71,7 @@ void Raft::become_leader(Instant now) {
   role_ = Role::leader;
   leader_ = options_.self;
   leader_since_ = now;
+  rounds_ = 0;
   last_leader_.reset();
   progress_.clear();
   for (const Replica& member : configuration().members()) {
@@ -60,6 +84,12 @@ void Raft::become_leader(Instant now) {
 
 void Raft::campaign(bool pre, bool released, Instant now) {
   restart_election_timer(now);
+  if (pre || rounds_ == 0) ++rounds_;
+  if (rounds_ <= kQuickRounds) {
+    // Should votes be split, or somebody not be ready yet.
+    Duration least = options_.election_timeout / (8 >> rounds_);
+    election_deadline_ = now + least + random_share(least);
+  }
   if (!pre && !may_vote(options_.self, released, now)) return;
   leader_.reset();
   votes_.clear();
@@ -175,9 +205,12 @@ void Raft::hear_moved_on(const NodeId& node, Term term, Instant now) {
 }
 
 // Nobody leads twice in one term, so what it promised to us up to this term, and we to it, is over.
-void Raft::on_stepped_down(const Message& message) {
-  if (leader_ == message.from) leader_.reset();
-  if (last_leader_ == message.from && last_leader_term_ <= message.term) last_leader_.reset();
+void Raft::on_stepped_down(const Message& message, Instant now) {
+  bool of_this_life = message.boot_epoch >= last_leader_boot_epoch_;
+  if (last_leader_ == message.from && of_this_life && last_leader_term_ <= message.term) last_leader_.reset();
+  if (leader_ != message.from || message.boot_epoch < leader_boot_epoch_ || message.term < hard_.term) return;
+  leader_.reset();
+  if (role_ == Role::follower) stand_soon(now);
 }
 
 std::optional<Term> Raft::moved_on_from(const NodeId& node) const {
@@ -204,11 +237,7 @@ void Raft::check_quorum(Instant now) {
 }
 
 void Raft::step_down(Instant now) {
-  if (role_ != Role::leader) return;
-  std::vector<Message> farewells;
-  for (const auto& [member, progress] : progress_) farewells.push_back(message_to(member, MessageKind::stepped_down));
-  become_follower(hard_.term, std::nullopt, now);
-  std::move(farewells.begin(), farewells.end(), std::back_inserter(send_now_));
+  if (role_ == Role::leader) become_follower(hard_.term, std::nullopt, now);
 }
 
 }  // namespace vortex::dht::raft

@@ -56,8 +56,18 @@ Result<Index> Raft::propose_configuration(const Configuration& target) {
 void Raft::continue_change() {
   if (configurations_.back().first > commit_) return;
   if (configuration().joint()) return append_own(EntryKind::configuration, encode(configuration().settled()));
+  if (configuration().is_voter(options_.self)) return;
   // Voted out: what decided it is committed, so the others go on without us.
-  if (!configuration().is_voter(options_.self)) step_down(leader_since_);
+  name_successor();
+  step_down(leader_since_);
+}
+
+// Who knows most need not wait until it finds out that nobody leads.
+void Raft::name_successor() {
+  const Replica* best = nullptr;
+  for (const Replica& voter : configuration().voters)
+    if (!best || match_of(voter) > match_of(*best)) best = &voter;
+  if (best) send_now_.push_back(message_to(*best, MessageKind::timeout_now));
 }
 
 Status Raft::transfer_to(const Replica& target, Instant now) {
@@ -76,12 +86,15 @@ Status Raft::transfer_to(const Replica& target, Instant now) {
 
 void Raft::continue_transfer() {
   auto member = progress_.find(*transfer_target_);
-  if (member == progress_.end()) {
-    transfer_target_.reset();
-    return;
-  }
+  if (member == progress_.end()) return;  // it has left; the deadline will see to it
   if (member->second.match < log_.last_index() || std::exchange(timeout_now_sent_, true)) return;
   send_now_.push_back(message_to(*transfer_target_, MessageKind::timeout_now));
+}
+
+// In this term there is no lease any more, and the other may yet be elected; the next term has both sorted out.
+void Raft::give_up_transfer(Instant now) {
+  step_down(now);
+  campaign(false, true, now);
 }
 
 // The latest moment at which a majority had heard from us and had not moved on. An acknowledgement counts for this

@@ -38,10 +38,13 @@ void Raft::tick(Instant now) {
     check_quorum(now);
     if (role_ != Role::leader) return;
     retry_appends(now);
-    if (transfer_target_ && now >= transfer_deadline_) transfer_target_.reset();
+    if (transfer_target_ && now >= transfer_deadline_) give_up_transfer(now);
     return;
   }
-  if (leader_ && heartbeats_.boot_epoch(leader_->node) > leader_boot_epoch_) leader_.reset();
+  if (leader_ && heartbeats_.boot_epoch(leader_->node) > leader_boot_epoch_) {
+    leader_.reset();
+    if (role_ == Role::follower) stand_soon(now);
+  }
   if (leader_ && now >= leader_contact_ + options_.leader_check) ask_leader(*leader_, now);
   if (now < std::max(election_deadline_, last_contact() + election_wait_)) return;
   if (last_leader_ && now < heartbeats_.promised_until(last_leader_->node)) ask_leader(*last_leader_, now);
@@ -81,6 +84,7 @@ void Raft::step(const Message& message, Instant now) {
   if (message.term > hard_.term && !grants_pre_vote) become_follower(message.term, std::nullopt, now);
   if (message.term < hard_.term) {
     if (message.kind == MessageKind::still_leading) return on_still_leading(message);
+    if (message.kind == MessageKind::stepped_down) return on_stepped_down(message, now);
     if (message.kind != MessageKind::append) return;
     // An old leader learns that it is one.
     Message reply = message_to(message.from, MessageKind::append_reply);
@@ -100,7 +104,7 @@ void Raft::step(const Message& message, Instant now) {
       if (leader_ == message.from && may_stand()) campaign(false, true, now);
       return;
     case MessageKind::stepped_down:
-      return on_stepped_down(message);
+      return on_stepped_down(message, now);
     case MessageKind::still_leading:
       return on_still_leading(message);
     case MessageKind::pre_vote:

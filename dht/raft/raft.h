@@ -18,6 +18,7 @@
 #include "dht/raft/heartbeats.h"
 #include "dht/raft/log.h"
 #include "dht/raft/progress.h"
+#include "dht/raft/ready.h"
 #include "dht/raft/types.h"
 
 namespace vortex::dht::raft {
@@ -55,26 +56,6 @@ struct Restored {
   Index commit = 0;             // at least the log's base
 };
 
-struct Ready {
-  std::uint64_t ticket = 0;  // give it to durable() when all below is on disk
-  // In this order onto the disk, as one batch: the hard state if it changed; the log's end cut off from
-  // `truncate_from` if that is not 0; the entries [first, last] of log(), if first is not 0.
-  std::optional<HardState> hard_state;
-  Index truncate_from = 0;
-  Index first = 0;
-  Index last = 0;
-  std::vector<Message> send_now;
-  // Only when this ticket and all before it are durable.
-  std::vector<Message> send_when_durable;
-  // These replicas need a snapshot; call snapshot_sent() or snapshot_failed() in the end.
-  std::vector<Replica> snapshots_wanted;
-
-  bool must_be_durable() const { return hard_state || truncate_from != 0 || first != 0; }
-  bool empty() const {
-    return !must_be_durable() && send_now.empty() && send_when_durable.empty() && snapshots_wanted.empty();
-  }
-};
-
 enum class Role : std::uint8_t { follower, pre_candidate, candidate, leader };
 
 class Raft {
@@ -90,6 +71,8 @@ class Raft {
   void durable(std::uint64_t ticket);
   // Another replica was seen in a later term (a node says so in its heartbeats' answers).
   void seen_term(Term term, Instant now);
+  // The connection to this node broke: should it lead here, its silence is believed sooner.
+  void doubt_leader(const NodeId& node);
   // A node says that it has moved on to this term, until it is told that we have too.
   void hear_moved_on(const NodeId& node, Term term, Instant now);
 
@@ -99,7 +82,8 @@ class Raft {
   // Begins to change the group into `target`, by way of a joint configuration. not_leader, busy (a change is under
   // way, or this term has committed nothing yet), invalid_argument.
   Result<Index> propose_configuration(const Configuration& target);
-  // Hands leadership to a voter. No lease is trusted again in this term, whatever becomes of it.
+  // Hands leadership to a voter. No lease is trusted again in this term, whatever becomes of it: where the other does
+  // not take over, the leader stands for the next term.
   Status transfer_to(const Replica& target, Instant now);
   // Gives leadership up without a successor.
   void step_down(Instant now);
@@ -157,11 +141,13 @@ class Raft {
   bool hears_leader(Instant now) const;
   Instant last_contact() const;
   void ask_leader(const Replica& leader, Instant now);
-  void on_stepped_down(const Message& message);
+  void on_stepped_down(const Message& message, Instant now);
   void say_stepped_down(const Replica& to);
   void note_moved_on(const Message& message);
   void on_still_leading(const Message& message);
+  Duration random_share(Duration of);
   void restart_election_timer(Instant now);
+  void stand_soon(Instant now);
   void check_quorum(Instant now);
 
   // replication.cc
@@ -184,6 +170,8 @@ class Raft {
   bool may_stand() const;
   void continue_change();
   void continue_transfer();
+  void give_up_transfer(Instant now);
+  void name_successor();
   Instant majority_acknowledged(Instant now) const;
 
   Message message_to(const Replica& to, MessageKind kind) const;
@@ -221,6 +209,7 @@ class Raft {
   Duration election_wait_{};  // this round's share of randomness
   std::map<Replica, bool> votes_;
   bool campaign_released_ = false;
+  unsigned rounds_ = 0;  // of elections without a result, since somebody led
 
   // As leader.
   std::map<Replica, Progress> progress_;  // every other member

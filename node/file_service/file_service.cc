@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/finish.h"
 #include "base/hash.h"
 #include "base/window.h"
 
@@ -170,7 +171,7 @@ Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies
     group.spawn(
         add_one(chunks_, nodes_, std::move(stored), upload, terms.copies_min, timeout, status, std::move(*permit)));
   }
-  co_await group.join();
+  co_await finish(group);
   co_return status;
 }
 
@@ -185,7 +186,7 @@ Task<Status> FileService::refer_all(UploadName upload, std::vector<ChunkId> chun
     if (!status.ok()) break;
     group.spawn(refer_one(chunks_, chunk, upload, replicas, timeout, status, std::move(*permit)));
   }
-  co_await group.join();
+  co_await finish(group);
   co_return status;
 }
 
@@ -223,7 +224,7 @@ Task<Result<std::vector<std::optional<ChunkRecord>>>> FileService::find_chunks(s
     if (!status.ok()) break;
     group.spawn(find_one(chunks_, chunks[i], found[i], timeout, status, std::move(*permit)));
   }
-  co_await group.join();
+  co_await finish(group);
   CO_RETURN_IF_ERROR(std::move(status));
   co_return found;
 }

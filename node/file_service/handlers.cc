@@ -1,7 +1,7 @@
 // From messages to the file service and back.
 #include <algorithm>
 
-#include "base/task_group.h"
+#include "base/finish.h"
 #include "base/window.h"
 #include "net/channel.h"
 #include "node/file_service/file_service.h"
@@ -124,7 +124,7 @@ Task<Result<net::StoreFilesResponse>> serve(FileService& service, net::Context c
     group.spawn(
         store_into(service, caller, std::move(request.files[i]), timeout, response.results[i], std::move(*permit)));
   }
-  co_await group.join();
+  co_await finish(group);
   if (cancelled) co_return Code::cancelled;
   co_return response;
 }

@@ -1,6 +1,6 @@
 #include "node/files/chunk_visit.h"
 
-#include "base/task_group.h"
+#include "base/finish.h"
 #include "base/window.h"
 
 namespace vortex::node {
@@ -33,7 +33,7 @@ Task<Status> ChunkWalk::visit_extents(std::vector<chunker::Record> records) {
     if (!status.ok()) break;
     group.spawn(with_permit(visit_one(chunk, status), std::move(*permit)));
   }
-  co_await group.join();
+  co_await finish(group);
   co_return status;
 }
 

@@ -1,6 +1,7 @@
 // Listing directories in the order of names, also those in many parts.
 #include <algorithm>
 
+#include "base/finish.h"
 #include "base/nearest.h"
 #include "node/namespace/tree.h"
 
@@ -116,7 +117,7 @@ Task<Result<Listing>> Tree::list_page(Id directory, std::string after, std::size
   TaskGroup group(env_.loop());
   for (PartPage& page : pages)
     if (!page.state.moving) group.spawn(read_into(records_, page, after, limits, left(effort)));
-  co_await group.join();
+  co_await finish(group);
   for (PartPage& page : pages) {
     if (page.status.ok()) continue;
     if (!page.status.is(Code::stale)) co_return page.status.error();

@@ -1,6 +1,6 @@
 #include "node/namespace/namespace.h"
 
-#include "base/task_group.h"
+#include "base/finish.h"
 #include "base/window.h"
 
 namespace vortex::node {
@@ -67,7 +67,7 @@ Task<Result<DetailedListing>> Namespace::list_details(Caller caller, std::string
     if (!permit.ok()) break;
     group.spawn(complete(tree_, directory, listed, inodes[i], std::move(*permit), timeout));
   }
-  co_await group.join();
+  co_await finish(group);
   DetailedListing out;
   out.more = listing.more;
   for (std::size_t i = 0; i < listing.entries.size(); ++i) {

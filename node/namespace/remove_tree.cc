@@ -1,7 +1,7 @@
 // Removing by path: files, directories, and directories with everything in them.
 #include <algorithm>
 
-#include "base/task_group.h"
+#include "base/finish.h"
 #include "base/window.h"
 #include "node/namespace/namespace.h"
 
@@ -60,7 +60,7 @@ Task<Status> Namespace::empty(Id directory, std::uint64_t max, RemovedTree& remo
                        Permit) -> Task<void> { co_await self.remove_file(in, std::move(name), count, status, limit); };
         group.spawn(body(*this, directory, listed.name, removed, failed, timeout, std::move(*permit)));
       }
-      co_await group.join();
+      co_await finish(group);
     }
     CO_RETURN_IF_ERROR(std::move(failed));
     for (Listed& listed : listing->entries) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/event.h"
+#include "base/finish.h"
 
 namespace vortex::node {
 
@@ -130,7 +131,7 @@ Task<void> Sender::sync_round(std::vector<std::unique_ptr<Parcel>>& parcels) {
   TaskGroup group(env_.loop());
   std::size_t index = 0;
   for (auto& [holder, receipts] : staged) group.spawn(sync_node(holder.first, std::move(receipts), durable[index++]));
-  co_await group.join();
+  co_await finish(group);
   std::map<ChunkId, Parcel*> by_chunk;
   for (auto& parcel : parcels) by_chunk[parcel->chunk] = parcel.get();
   for (auto& list : durable)

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/finish.h"
 #include "node/store/storer.h"
 
 namespace vortex::node {
@@ -94,7 +95,7 @@ Task<Status> UploadRun::close_batch() {
 }
 
 Task<void> UploadRun::settle(std::unique_ptr<Batch> batch) {
-  co_await batch->staging.join();
+  co_await vortex::finish(batch->staging);
   Status settled = status_;
   if (settled.ok()) settled = co_await sender_.settle(batch->parcels);
   for (std::size_t at = 0; settled.ok() && at < batch->parcels.size(); at += kCopiesPerRequest) {

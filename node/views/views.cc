@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/task_group.h"
+#include "base/finish.h"
 #include "net/peers.h"
 #include "net/typed_handlers.h"
 
@@ -97,7 +97,7 @@ Task<void> Views::ask_everybody(typename Method::Request request, Instant deadli
     if (!wanted || member.id == membership_.id()) return;
     others.spawn(ask(*this, net::Target(member.id, member.address), request, patience, take));
   });
-  co_await others.join();
+  co_await finish(others);
 }
 
 Task<Result<net::ReportNodesResponse>> Views::nodes_everywhere(Instant deadline) {

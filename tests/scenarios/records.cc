@@ -1,5 +1,6 @@
 // Records, whole: partitions as Raft groups on nodes with real logs and heartbeats, clients that do everything at once,
 // and faults of every kind. The history must be linearizable and the bank must have its money.
+#include "tests/scenarios/killed_at_end.h"
 #include "tests/scenarios/records_node.h"
 #include "tests/sim/scenario.h"
 

@@ -1,6 +1,7 @@
 // The client side of records and its transactions over partitions in memory: the network loses, delays and doubles, and
 // clients die in the middle of whatever they do.
 #include "dht/records_client/records_client.h"
+#include "tests/scenarios/killed_at_end.h"
 #include "tests/scenarios/records_workload.h"
 #include "tests/sim/scenario.h"
 #include "tests/support/local_port.h"

@@ -21,20 +21,6 @@ struct RecordsPlan {
   std::size_t large_size = 3000;  // now and then
 };
 
-// Ends all programs before what they use goes, however a scenario ends.
-class KilledAtEnd {
- public:
-  explicit KilledAtEnd(World& world) : world_(world) {}
-  KilledAtEnd(const KilledAtEnd&) = delete;
-  KilledAtEnd& operator=(const KilledAtEnd&) = delete;
-  ~KilledAtEnd() {
-    for (std::size_t number = 1; number <= world_.machines(); ++number) world_.machine(number).kill();
-  }
-
- private:
-  World& world_;
-};
-
 // Outside of the world: what clients did, whoever of them is still alive.
 class RecordsWorkload {
  public:

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/hash.h"
+#include "tests/scenarios/killed_at_end.h"
 #include "tests/scenarios/whole_node.h"
 #include "tests/sim/scenario.h"
 
@@ -141,6 +142,8 @@ void whole_cluster(Run& run) {
   if (world.verdict() != Verdict::clean) return;
   world.run_for(seconds(5));
   Archive archive;
+  std::optional<std::string> trouble;
+  KilledAtEnd killed(world);
   world.add_machine("client").start(program(client, &world, plan, key, &archive));
   world.run_for(seconds(3));
   NemesisOptions nemesis;
@@ -162,16 +165,14 @@ void whole_cluster(Run& run) {
     if (!world.machine(number).running()) world.machine(number).start();
   world.run_for(seconds(10));
   if (world.verdict() != Verdict::clean) return;
-  std::optional<std::string> trouble;
   world.add_machine("reader").start(program(fetch_all, &world, plan, key, &archive, &trouble));
   world.run_until([&trouble] { return trouble.has_value(); }, seconds(600));
   run.expect(trouble.has_value(), Verdict::liveness, "fetching everything took too long");
   if (trouble) run.expect(trouble->empty(), Verdict::liveness, *trouble);
 }
 
-// Not in the campaign as long as some of its seeds fail; tests/README.md says which.
 const Registration registration("whole-cluster", "whole nodes, a client with a key, files through everything",
-                                whole_cluster, Kind::figure);
+                                whole_cluster);
 
 }  // namespace
 

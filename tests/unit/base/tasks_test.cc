@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "base/event.h"
+#include "base/finish.h"
 #include "base/one_shot.h"
 #include "base/task_group.h"
 #include "tests/unit/test.h"
@@ -131,4 +132,61 @@ TEST_CASE("one task of a group can be cancelled alone") {
   second.set(7);
   world.run();
   EXPECT_EQ(served, 1);
+}
+
+TEST_CASE(
+    "whoever is cancelled while a group of its own finishes cancels that group, before and after it began to wait") {
+  for (bool before : {false, true}) {
+    World world;
+    OneShot<int> never(world.loop);
+    int ended = 0;
+    TaskGroup group(world.loop);
+    auto child = [](OneShot<int>& from, int& count) -> Task<void> {
+      auto result = co_await from.wait();
+      if (result.is(Code::cancelled)) ++count;
+    };
+    auto parent = [](Loop& loop, Task<void> task, int& count) -> Task<void> {
+      TaskGroup own(loop);
+      own.spawn(std::move(task));
+      co_await finish(own);
+      ++count;
+      co_await finish(own);
+      ++count;
+    };
+    if (before) group.cancel();
+    group.spawn(parent(world.loop, child(never, ended), ended));
+    world.run();
+    EXPECT_EQ(ended, before ? 3 : 0);
+    group.cancel();
+    world.run();
+    EXPECT_EQ(ended, 3);
+    EXPECT_EQ(group.size(), 0);
+  }
+}
+
+TEST_CASE("a group that ends by itself is finished without being cancelled") {
+  World world;
+  OneShot<int> value(world.loop);
+  int sum = 0;
+  TaskGroup group(world.loop);
+  auto child = [](OneShot<int>& from, int& into) -> Task<void> {
+    auto result = co_await from.wait();
+    into += result.ok() ? *result : 1000;
+  };
+  auto parent = [](Loop& loop, Task<void> task, OneShot<int>& after, int& into) -> Task<void> {
+    TaskGroup own(loop);
+    own.spawn(std::move(task));
+    co_await finish(own);
+    auto cancelled = co_await after.wait();
+    if (cancelled.is(Code::cancelled)) into += 100;
+  };
+  OneShot<int> never(world.loop);
+  group.spawn(parent(world.loop, child(value, sum), never, sum));
+  world.run();
+  value.set(1);
+  world.run();
+  EXPECT_EQ(sum, 1);
+  group.cancel();
+  world.run();
+  EXPECT_EQ(sum, 101);
 }
