@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/endian.h"
 
 namespace vortex::chunker {
 namespace {
@@ -16,8 +17,8 @@ constexpr int kNormalisation = 2;
 static_assert(kChunkSizeMin >= kWindow);
 
 // 256 numbers that are part of the format: SplitMix64 (Steele, Lea, Flood) from seed 0.
-constexpr std::array<std::uint64_t, 256> make_gear() {
-  std::array<std::uint64_t, 256> gear{};
+constexpr Gear make_gear() {
+  Gear gear{};
   std::uint64_t state = 0;
   for (std::uint64_t& number : gear) {
     std::uint64_t z = (state += 0x9E3779B97F4A7C15);
@@ -27,19 +28,39 @@ constexpr std::array<std::uint64_t, 256> make_gear() {
   }
   return gear;
 }
-constexpr std::array<std::uint64_t, 256> kGear = make_gear();
+constexpr Gear kGear = make_gear();
 static_assert(kGear[0] == 0xE220A8397B1DCDAF, "the published first number of SplitMix64 from seed 0");
 
-std::uint64_t roll(std::uint64_t fingerprint, std::uint8_t byte) { return (fingerprint << 1) + kGear[byte]; }
+// Of a sealed file: four numbers from each key that is derived.
+constexpr std::string_view kGearLabel = "vortex gear 1";
+Gear gear_of(const SecretKey& file_key) {
+  Gear gear;
+  constexpr std::size_t kPerKey = SecretKey::kSize / sizeof(std::uint64_t);
+  for (std::size_t i = 0; i < gear.size(); ++i) {
+    const std::array<std::uint8_t, 1> block{static_cast<std::uint8_t>(i / kPerKey)};
+    const SecretKey derived = file_key.derive(kGearLabel, block);
+    gear[i] = load_le<std::uint64_t>(derived.bytes().data() + i % kPerKey * sizeof(std::uint64_t));
+  }
+  return gear;
+}
+
+std::uint64_t roll(const Gear& gear, std::uint64_t fingerprint, std::uint8_t byte) {
+  return (fingerprint << 1) + gear[byte];
+}
 
 // The highest bits depend on the whole window.
 constexpr std::uint64_t top_bits(int count) { return ~std::uint64_t(0) << (64 - count); }
 
 }  // namespace
 
-Cutter::Cutter(const CutPolicy& policy) : by_content_(policy.kind == Cutting::content), end_(policy.average) {
+Cutter::Cutter(const CutPolicy& policy, const SecretKey* file_key)
+    : by_content_(policy.kind == Cutting::content), gear_(&kGear), end_(policy.average) {
   CHECK(validate(policy).ok());
   if (!by_content_) return;
+  if (file_key != nullptr) {
+    keyed_gear_ = std::make_unique<const Gear>(gear_of(*file_key));
+    gear_ = keyed_gear_.get();
+  }
   end_ = policy.maximum;
   judge_from_ = policy.minimum;
   hash_from_ = judge_from_ - kWindow;
@@ -64,6 +85,7 @@ bool Cutter::search(ByteView next, std::size_t& used, std::size_t until, std::ui
   const std::uint8_t* const begin = next.data() + used;
   const std::uint8_t* const end = begin + std::min(until - pending_, next.size() - used);
   const std::uint8_t* at = begin;
+  const Gear& gear = *gear_;
   std::uint64_t fingerprint = fingerprint_;
   bool found = false;
   // Unrolled, the loop runs at one byte a cycle: 1.5 times as fast.
@@ -71,7 +93,7 @@ bool Cutter::search(ByteView next, std::size_t& used, std::size_t until, std::ui
   while (!found && end - at >= kUnrolled) {
 #pragma GCC unroll 8
     for (int i = 0; i < kUnrolled; ++i) {
-      fingerprint = roll(fingerprint, *at++);
+      fingerprint = roll(gear, fingerprint, *at++);
       if (__builtin_expect((fingerprint & mask) == 0, 0)) {
         found = true;
         break;
@@ -79,7 +101,7 @@ bool Cutter::search(ByteView next, std::size_t& used, std::size_t until, std::ui
     }
   }
   while (!found && at < end) {
-    fingerprint = roll(fingerprint, *at++);
+    fingerprint = roll(gear, fingerprint, *at++);
     found = (fingerprint & mask) == 0;
   }
   fingerprint_ = fingerprint;
@@ -95,7 +117,7 @@ std::optional<std::size_t> Cutter::scan(ByteView next) {
   if (by_content_) {
     advance(next, used, hash_from_);
     while (pending_ >= hash_from_ && pending_ < judge_from_ && used < next.size()) {
-      fingerprint_ = roll(fingerprint_, next[used++]);
+      fingerprint_ = roll(*gear_, fingerprint_, next[used++]);
       ++pending_;
     }
     if (pending_ >= judge_from_)

@@ -140,11 +140,12 @@ ManifestNode encode_node(std::uint8_t level, const std::vector<Record>& records)
 }
 
 Result<std::vector<Record>> decode_node(ByteView bytes, std::uint8_t level) {
-  if (bytes.size() < kNodeHeaderSize || bytes.size() > kNodeSizeMax) return damaged("a node of impossible size");
+  if (bytes.size() < kNodeHeaderSize) return damaged("a node of impossible size");
   auto header = decode<NodeHeader>(bytes.first(kNodeHeaderSize));
   if (!header.ok() || header->magic != kNodeMagic) return damaged("a node with wrong magic");
   if (header->version != kNodeVersion)
     return Error(Code::unsupported_version, "manifest node in form " + std::to_string(header->version));
+  if (bytes.size() > kNodeSizeMax) return damaged("a node of impossible size");
   if (header->level != level) return damaged("a node of another level");
   if (header->count == 0 || bytes.size() != kNodeHeaderSize + header->count * kRecordSize)
     return damaged("a node of impossible size");

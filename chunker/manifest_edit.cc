@@ -207,6 +207,10 @@ Task<Result<ManifestEdit>> splice(NodeSource& source, Manifest manifest, std::ui
   }
   end = std::clamp(end, begin, manifest.size);
   ManifestEdit edit;
+  if (begin == end && replacement.empty()) {
+    edit.manifest = std::move(manifest);
+    co_return std::move(edit);
+  }
   edit.manifest.size = manifest.size - (end - begin);
   for (const Extent& extent : replacement) {
     if (extent.length > kFileSizeMax - edit.manifest.size) co_return Error(Code::too_large, "file too large");

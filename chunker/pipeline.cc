@@ -5,6 +5,7 @@
 
 #include "base/block_cache.h"
 #include "base/check.h"
+#include "base/yield.h"
 
 namespace vortex::chunker {
 namespace {
@@ -40,11 +41,12 @@ ReadyChunk prepare(ChunkDraft draft, PackOrder order, const ErasureCode* code) {
 }  // namespace
 
 Pipeline::Pipeline(Loop& loop, Pool& pool, const Policy& policy, const Options& options)
-    : policy_(policy),
+    : loop_(loop),
+      policy_(policy),
       sealer_(options.sealer),
       code_(policy.code.coded() ? std::make_unique<const ErasureCode>(policy.code) : nullptr),
       draft_room_(room_for(policy.cut)),
-      cutter_(policy.cut),
+      cutter_(policy.cut, sealer_ != nullptr ? &sealer_->file_key() : nullptr),
       chunk_begin_(options.file_offset),
       window_(loop, pool, options.window, [](const ReadyChunk& ready) { return ready.memory; }) {
   CHECK(validate(policy).ok());
@@ -91,6 +93,7 @@ Task<Status> Pipeline::write(ByteView bytes) {
     std::memcpy(to.data(), bytes.data(), count);
     bytes = bytes.subspan(count);
     CO_RETURN_IF_ERROR(co_await commit(count));
+    co_await yield(loop_);
   }
   co_return Status();
 }

@@ -42,7 +42,7 @@ class Pipeline {
   // That many bytes were put there. Cuts and waits for room in the window: until the consumer lets go of chunks.
   // `cancelled` when the task is, and then the stream is over, as after abandon().
   Task<Status> commit(std::size_t count);
-  // Any number of bytes, copied. They must stay until it returns.
+  // Any number of bytes, copied a piece at a time; others have their turn between. They must stay until it returns.
   Task<Status> write(ByteView bytes);
   // The end of the stream, when all of it was committed.
   Task<Status> finish();
@@ -59,6 +59,7 @@ class Pipeline {
  private:
   Task<Status> emit();
 
+  Loop& loop_;
   const Policy policy_;
   Sealer* const sealer_;
   const std::unique_ptr<const ErasureCode> code_;

@@ -29,7 +29,7 @@ Bound bound_bytes(ByteView encoded_header, std::uint64_t file_offset) {
 
 }  // namespace
 
-Sealer::Sealer(const SecretKey& file_key, Random& random) {
+Sealer::Sealer(const SecretKey& file_key, Random& random) : file_key_(file_key) {
   random.fill(salt_);
   key_ = file_key.derive(kSealLabel, salt_);
 }

@@ -47,11 +47,15 @@ class Sealer {
   Sealer(const Sealer&) = delete;
   Sealer& operator=(const Sealer&) = delete;
 
+  // For whatever else of the file must not be guessed.
+  const SecretKey& file_key() const { return file_key_; }
+
   // Any thread; take them in the order of the file to get the same bytes in each run. The sealer outlives its turns.
   SealTurn next_turn();
 
  private:
   friend class SealTurn;
+  const SecretKey file_key_;
   std::array<std::uint8_t, 24> salt_{};
   SecretKey key_;
   std::atomic<std::uint64_t> tickets_{0};

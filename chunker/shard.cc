@@ -11,7 +11,7 @@
 namespace vortex::chunker {
 namespace {
 
-constexpr std::size_t kFixedSize = 48, kChecksumSize = 8;
+constexpr std::size_t kFixedSize = 48, kVersionAt = 4, kChecksumSize = 8;
 
 struct Layout {
   std::uint32_t magic = ShardHead::kMagic;
@@ -56,6 +56,9 @@ ByteVector encode_shard_head(const ShardHead& head) {
 Result<ShardHead> decode_shard_head(ByteView bytes) {
   if (bytes.size() < kFixedSize) return damaged("head cut short");
   if (load_le<std::uint32_t>(bytes.data()) != ShardHead::kMagic) return damaged("wrong magic");
+  // Only of a known form is it known what stands where, and what is possible.
+  if (bytes[kVersionAt] != ShardHead::kVersion)
+    return Error(Code::unsupported_version, "shard in form " + std::to_string(bytes[kVersionAt]));
   auto layout = decode<Layout>(bytes.first(kFixedSize));
   if (!layout.ok()) return damaged("impossible field");
   // The number of sums follows from fields that the checksum behind the sums has yet to prove: bound it first.
@@ -67,8 +70,6 @@ Result<ShardHead> decode_shard_head(ByteView bytes) {
   if (bytes.size() < size) return damaged("head cut short");
   if (load_le<std::uint64_t>(bytes.data() + size - kChecksumSize) != xxh3(bytes.first(size - kChecksumSize)))
     return damaged("head does not match its checksum");
-  if (layout->version != ShardHead::kVersion)
-    return Error(Code::unsupported_version, "shard in form " + std::to_string(layout->version));
   ShardHead head{layout->code, layout->index, layout->chunk, layout->chunk_stored_size, layout->chunk_form, {}};
   for (std::size_t i = 0; i < block_count(data_size); ++i)
     head.sums.push_back(load_le<std::uint64_t>(bytes.data() + kFixedSize + i * sizeof(std::uint64_t)));

@@ -26,6 +26,7 @@ Task<Result<OpenedFile>> RemoteFiles::open(std::string path, Duration timeout) {
   CO_ASSIGN_OR_RETURN(net::OpenFileResponse response, co_await call<net::OpenFile>(std::move(request), true, timeout));
   OpenedFile file;
   CO_ASSIGN_OR_RETURN(file.inode, decode_record<Inode>(response.inode));
+  if (file.inode.manifest) CO_RETURN_IF_ERROR(chunker::validate(*file.inode.manifest));
   file.content = std::move(response.content);
   co_return file;
 }

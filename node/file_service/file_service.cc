@@ -129,7 +129,9 @@ Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeo
   if (known != inline_max_.end() && known->second.until > env_.now()) co_return known->second.bytes;
   CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.tree().directory(directory, timeout));
   InlineMax fresh;
-  fresh.bytes = inode.policy.value_or(FilePolicy()).inline_max;
+  const FilePolicy policy = inode.policy.value_or(FilePolicy());
+  // With its name a file stands in the clear.
+  if (policy.chunks.sealing == chunker::Sealing::none) fresh.bytes = policy.inline_max;
   fresh.until = env_.now() + kPolicyKept;
   if (inline_max_.size() >= kPoliciesKept) inline_max_.clear();
   inline_max_[directory] = fresh;

@@ -162,12 +162,17 @@ Task<void> UploadRun::produce(UploadRun& self, chunker::Pipeline& pipeline, Byte
   if (!status.ok()) pipeline.abandon();
 }
 
-Task<Status> UploadRun::add_stream(ByteVector first, std::uint64_t hole, ByteSource& source, std::uint64_t offset,
+Task<Status> UploadRun::add_stream(ByteVector first, std::uint64_t hole, ByteSource& source, std::uint64_t begin,
                                    std::vector<chunker::Extent>* extents, chunker::ManifestBuilder* builder) {
-  auto take = [extents, builder](const chunker::Extent& extent) {
+  std::uint64_t offset = begin;
+  auto take = [extents, builder, &offset](const chunker::Extent& extent) -> Status {
+    if (extent.length > chunker::kFileSizeMax - offset) return Error(Code::too_large, "the file would be too large");
     if (extents) extents->push_back(extent);
     if (builder) builder->add(extent);
+    offset += extent.length;
+    return {};
   };
+  if (begin > chunker::kFileSizeMax) co_return Error(Code::too_large, "the file would be too large");
   bool more = true;
   while (more) {
     chunker::Pipeline::Options settings;
@@ -182,9 +187,8 @@ Task<Status> UploadRun::add_stream(ByteVector first, std::uint64_t hole, ByteSou
       if (!ready.ok()) consumed = ready.error();
       if (!ready.ok() || !ready->has_value()) break;
       chunker::StoredChunk& chunk = (*ready)->chunk;
-      take(chunker::Extent::of(chunk, upload_.policy.chunks.code));
-      offset += chunk.header.plain_size;
-      consumed = co_await add(std::move(chunk));
+      consumed = take(chunker::Extent::of(chunk, upload_.policy.chunks.code));
+      if (consumed.ok()) consumed = co_await add(std::move(chunk));
       if (consumed.ok() && builder) consumed = co_await add_nodes(builder->take_nodes());
     }
     co_await producer.stop();
@@ -194,8 +198,7 @@ Task<Status> UploadRun::add_stream(ByteVector first, std::uint64_t hole, ByteSou
     CO_RETURN_IF_ERROR(std::move(consumed));
     more = hole > 0;
     if (!more) break;
-    take(chunker::Extent::hole(hole));
-    offset += hole;
+    CO_RETURN_IF_ERROR(take(chunker::Extent::hole(hole)));
     hole = 0;
   }
   co_return Status();

@@ -13,8 +13,9 @@ using namespace vortex::chunker;
 namespace {
 
 // The sizes of the chunks when the stream comes in pieces of these sizes, over and over.
-std::vector<std::size_t> cut(const CutPolicy& policy, ByteView bytes, const std::vector<std::size_t>& pieces) {
-  Cutter cutter(policy);
+std::vector<std::size_t> cut(const CutPolicy& policy, ByteView bytes, const std::vector<std::size_t>& pieces,
+                             const SecretKey* file_key = nullptr) {
+  Cutter cutter(policy, file_key);
   std::vector<std::size_t> sizes;
   std::size_t size = 0;
   for (std::size_t i = 0; !bytes.empty(); ++i) {
@@ -119,4 +120,19 @@ TEST_CASE("a byte inserted at the front of 256 MiB changes at most three chunks,
   DOCTEST_MESSAGE("chunks " << sizes.size() << ", changed " << changed.size() << ", KiB: mean " << mean / kKiB
                             << ", 5% " << share(5) << ", 25% " << share(25) << ", median " << share(50) << ", 75% "
                             << share(75) << ", 95% " << share(95) << ", largest " << sizes.back() / kKiB);
+}
+
+TEST_CASE("with a file's key the cuts are its own: the sizes of chunks do not tell whose content they are") {
+  SeededRandom random(31);
+  ByteVector bytes = text_bytes(random, 400'000);
+  const SecretKey one = SecretKey::generate(random), other = SecretKey::generate(random);
+  const CutPolicy policy = CutPolicy::content(8 * kKiB);
+  const std::vector<std::size_t> whole{bytes.size()}, pieces{1, 4000, 77};
+  auto clear = cut(policy, bytes, whole), with_one = cut(policy, bytes, whole, &one);
+  EXPECT(with_one == cut(policy, bytes, pieces, &one));
+  EXPECT(with_one != clear);
+  EXPECT(with_one != cut(policy, bytes, whole, &other));
+  // As good as the open ones: near the average.
+  EXPECT_LT(with_one.size(), bytes.size() / (5 * kKiB));
+  EXPECT_GT(with_one.size(), bytes.size() / (14 * kKiB));
 }

@@ -127,3 +127,16 @@ TEST_CASE("edits that would move sealed chunks or leave bytes of a sealed file u
     }
   }
 }
+
+TEST_CASE("an edit of nothing leaves the manifest as it is") {
+  SeededRandom random(12);
+  World world;
+  MemoryNodes nodes;
+  const Manifest manifest = build(any_extents(random, 300), nodes);
+  for (std::uint64_t at : {std::uint64_t(0), manifest.size / 2, manifest.size, manifest.size}) {
+    auto edit = world.run(splice(nodes, manifest, at, at, {}));
+    REQUIRE(edit.ok());
+    EXPECT(edit->manifest.etag == manifest.etag);
+    EXPECT(edit->fresh.empty());
+  }
+}

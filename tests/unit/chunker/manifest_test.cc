@@ -22,6 +22,7 @@ std::vector<Extent> splice_list(const std::vector<Extent>& extents, std::uint64_
   if (begin > size) replacement.insert(replacement.begin(), Extent::hole(begin - size));
   begin = std::min(begin, size);
   end = std::clamp(end, begin, size);
+  if (begin == end && replacement.empty()) return extents;
   for (const Extent& extent : extents) {
     std::uint64_t stop = at + extent.length;
     if (at < begin) result.push_back(extent.part(0, std::min(stop, begin) - at));

@@ -97,9 +97,18 @@ Buffer from_shards(Random& random, const ErasureCode& code, const ReadyChunk& re
   return *stored;
 }
 
+// Chunks as large as those of real files: of many check blocks, and large enough to be sampled before compression.
+Policy with_large_chunks(Random& random, Policy policy) {
+  const auto average = static_cast<std::uint32_t>(64 * kKiB << random.below(7));
+  policy.cut = random.chance(0.5) ? CutPolicy::fixed(random.chance(0.5) ? average : average - 1000)
+                                  : CutPolicy::content(average);
+  return policy;
+}
+
 // One case: any bytes, any split, any policy give the same bytes back.
-void round_trip(Random& random, World& world) {
+void round_trip(Random& random, World& world, bool large) {
   Policy policy = any_policy(random);
+  if (large) policy = with_large_chunks(random, policy);
   std::size_t boundary = policy.cut.average * (1 + random.below(3)), size = 0;
   switch (random.below(4)) {
     case 0:
@@ -112,7 +121,7 @@ void round_trip(Random& random, World& world) {
       size = random.below(2000);
       break;
     default:
-      size = random.below(60 * kKiB);
+      size = random.below(large ? 3 * policy.cut.average : 60 * kKiB);
       break;
   }
   ByteVector bytes = any_bytes(random, size);
@@ -165,7 +174,12 @@ TEST_CASE("any bytes in any split under any policy come back, and a flipped bit 
   for (int number = 0; number < cases; ++number) {
     CAPTURE(number);
     SeededRandom random(static_cast<std::uint64_t>(number));
-    round_trip(random, world);
+    round_trip(random, world, false);
+  }
+  for (int number = 0; number < cases / 40; ++number) {
+    CAPTURE(number);
+    SeededRandom random(0x1A26E00 + static_cast<std::uint64_t>(number));
+    round_trip(random, world, true);
   }
 }
 
@@ -176,8 +190,16 @@ TEST_CASE("files of 0, 1, boundary - 1, boundary and boundary + 1 bytes have the
   for (auto [size, chunks] :
        {std::pair(std::size_t(0), 0u), std::pair(std::size_t(1), 1u), std::pair(kChunkSizeDefault - 1, 1u),
         std::pair(kChunkSizeDefault, 1u), std::pair(kChunkSizeDefault + 1, 2u)}) {
-    Flow flow = through(world, policy, nullptr, text_bytes(random, size), {1000000});
+    ByteVector bytes = text_bytes(random, size), back;
+    Flow flow = through(world, policy, nullptr, bytes, {1000000});
     EXPECT_EQ(flow.chunks.size(), chunks);
+    for (const ReadyChunk& ready : flow.chunks) {
+      auto plain = unpack(placed(ready.chunk), ready.chunk.stored, nullptr, Trust::nothing);
+      REQUIRE(plain.ok());
+      const ByteView view = *plain;
+      back.insert(back.end(), view.begin(), view.end());
+    }
+    EXPECT(equal(back, bytes));
   }
 }
 

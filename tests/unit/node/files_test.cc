@@ -82,6 +82,26 @@ TEST_CASE("a sparse file of a tebibyte takes the space of its bytes") {
   EXPECT(*rig.fetch("/sparse", 5000 + hole / 2, 10) == ByteVector(10));
 }
 
+TEST_CASE("a file that would be larger than a file can be is refused, and nothing of it is left") {
+  FileRig rig;
+  SparseSource source(random_bytes(5000, 1), chunker::kFileSizeMax, random_bytes(10, 2));
+  EXPECT(rig.run([&](Env&) { return rig.storer.store("/huge", source, StoreOptions()); }).error().is(Code::too_large));
+  REQUIRE(rig.store("/small", as_bytes("small")).ok());
+  EXPECT(rig.write("/small", chunker::kFileSizeMax - 1, as_bytes("!!!!")).is(Code::too_large));
+  EXPECT(*rig.fetch("/small") == to_vector(as_bytes(std::string_view("small"))));
+  rig.settle();
+  rig.janitor();
+  EXPECT_EQ(rig.audit().chunks, 0);
+}
+
+TEST_CASE("where files are sealed, not even a small one is stored in the clear") {
+  FilePolicy policy = FileRig::small_chunks();
+  policy.chunks.sealing = chunker::Sealing::aes_256_gcm;
+  FileRig rig(4, policy);
+  EXPECT(rig.store("/f", as_bytes("a secret")).is(Code::unsupported));
+  EXPECT(rig.fetch("/f").is(Code::not_found));
+}
+
 TEST_CASE("a chunk that is there is not sent again") {
   FileRig rig;
   ByteVector content = random_bytes(40'960, 1);
