@@ -10,6 +10,7 @@
 #include "net/messages/members.h"
 #include "net/messages/raft.h"
 #include "net/messages/records.h"
+#include "net/messages/repair.h"
 #include "net/messages/views.h"
 
 // In the order of their numbers.
@@ -21,6 +22,7 @@
   VORTEX_RAFT_MESSAGES(X)     \
   VORTEX_RECORDS_MESSAGES(X)  \
   VORTEX_FILES_MESSAGES(X)    \
-  VORTEX_VIEWS_MESSAGES(X)
+  VORTEX_VIEWS_MESSAGES(X)    \
+  VORTEX_REPAIR_MESSAGES(X)
 
 #define VORTEX_RETIRED_MESSAGES(X)

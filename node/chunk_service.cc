@@ -24,7 +24,13 @@ Status check_right(const net::Context& context, Permission permission) {
   return Status();
 }
 
+// Members copy chunks in the background, and make way for those who do not.
+void note(ChunkService& service, const net::Context& context) {
+  if (context.peer->role != net::Role::member) service.note_client();
+}
+
 Task<Result<net::PutChunkResponse>> put(ChunkService& service, net::Context context, net::PutChunkRequest request) {
+  note(service, context);
   CO_RETURN_IF_ERROR(check_right(context, Permission::write));
   if (context.payload.empty()) co_return Error(Code::invalid_argument, "a chunk has at least one byte");
   net::PutChunkResponse response;
@@ -36,6 +42,7 @@ Task<Result<net::PutChunkResponse>> put(ChunkService& service, net::Context cont
 
 Task<Result<net::TouchChunkResponse>> touch(ChunkService& service, net::Context context,
                                             net::TouchChunkRequest request) {
+  note(service, context);
   CO_RETURN_IF_ERROR(check_right(context, Permission::write));
   CO_ASSIGN_OR_RETURN(Receipt receipt, co_await service.touch(request.id));
   net::TouchChunkResponse response;
@@ -57,7 +64,9 @@ Task<Result<net::SyncChunksResponse>> sync(ChunkService& service, net::Context c
   co_return response;
 }
 
-Task<Result<net::Reply<net::GetChunk>>> get(ChunkStore& store, net::Context context, net::GetChunkRequest request) {
+Task<Result<net::Reply<net::GetChunk>>> get(ChunkService& service, ChunkStore& store, net::Context context,
+                                            net::GetChunkRequest request) {
+  note(service, context);
   CO_RETURN_IF_ERROR(check_right(context, Permission::read));
   CO_ASSIGN_OR_RETURN(Chunk chunk, co_await store.get(request.id, request.offset, request.length));
   net::GetChunkResponse response;
@@ -133,7 +142,7 @@ void ChunkService::serve(net::Dispatcher& dispatcher) {
     return vortex::node::sync(*this, std::move(context), std::move(request));
   });
   dispatcher.on<net::GetChunk>([this](net::Context context, net::GetChunkRequest request) {
-    return get(store_, std::move(context), std::move(request));
+    return vortex::node::get(*this, store_, std::move(context), std::move(request));
   });
   dispatcher.on<net::EraseChunk>(
       [this](net::Context, net::EraseChunkRequest request) { return erase(store_, std::move(request)); });

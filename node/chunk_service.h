@@ -1,6 +1,9 @@
 // A node's chunks, for those who are elsewhere.
 #pragma once
 
+#include <optional>
+
+#include "base/env.h"
 #include "net/dispatcher.h"
 #include "node/chunk_store.h"
 #include "node/files/receipt.h"
@@ -10,13 +13,17 @@ namespace vortex::node {
 // Copies of one node, and who vouches for them.
 class ChunkService {
  public:
-  // The store and the sealer outlive every handler.
-  ChunkService(NodeId self, ChunkStore& store, const ReceiptSealer& sealer)
-      : self_(self), store_(store), sealer_(sealer) {}
+  // All outlive every handler.
+  ChunkService(Env& env, NodeId self, ChunkStore& store, const ReceiptSealer& sealer)
+      : env_(env), self_(self), store_(store), sealer_(sealer) {}
 
   Task<Result<Receipt>> put(ChunkId chunk, Buffer stored, std::uint16_t form, bool& existed);
   Task<Result<Receipt>> touch(ChunkId chunk);
   Task<Result<std::vector<Receipt>>> sync(std::vector<Receipt> staged);
+
+  // When a client last asked for anything here.
+  std::optional<Instant> last_client() const { return last_client_; }
+  void note_client() { last_client_ = env_.now(); }
 
   // PutChunk, TouchChunk, SyncChunks, GetChunk and EraseChunk.
   void serve(net::Dispatcher& dispatcher);
@@ -24,9 +31,11 @@ class ChunkService {
  private:
   Receipt receipt(const ChunkId& chunk, const PutResult& result) const;
 
+  Env& env_;
   const NodeId self_;
   ChunkStore& store_;
   const ReceiptSealer& sealer_;
+  std::optional<Instant> last_client_;
 };
 
 }  // namespace vortex::node

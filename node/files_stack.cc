@@ -12,9 +12,10 @@ FilesStack::FilesStack(Env& env, net::Dispatcher& dispatcher, dht::Membership& m
         for (const net::ClusterKey& key : membership.keys()) keys.push_back(ReceiptSealer::key_of(key.secret.view()));
         return keys;
       }),
-      chunk_service_(membership.id(), chunks, sealer_),
+      chunk_service_(env, membership.id(), chunks, sealer_),
       view_(membership.directory()),
-      holders_(membership.peers(), view_),
+      others_(membership.peers(), view_),
+      holders_(membership.id(), chunks, chunk_service_, others_),
       tree_(env, records),
       names_(tree_),
       chunk_records_(env, records),

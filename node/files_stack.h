@@ -5,6 +5,7 @@
 #include "node/chunk_service.h"
 #include "node/fetch/chunk_reader.h"
 #include "node/file_service/file_service.h"
+#include "node/member_holders.h"
 #include "node/members_view.h"
 
 namespace vortex::node {
@@ -18,6 +19,11 @@ class FilesStack {
 
   Tree& tree() { return tree_; }
   FileService& service() { return service_; }
+  ChunkRecords& chunk_records() { return chunk_records_; }
+  ChunkReader& reader() { return reader_; }
+  MemberHolders& holders() { return holders_; }
+  const ReceiptSealer& sealer() const { return sealer_; }
+  ChunkService& chunk_service() { return chunk_service_; }
 
  private:
   FileServiceOptions service_options();
@@ -26,7 +32,8 @@ class FilesStack {
   ReceiptSealer sealer_;
   ChunkService chunk_service_;
   MembersView view_;
-  RemoteHolders holders_;
+  RemoteHolders others_;
+  MemberHolders holders_;
   Tree tree_;
   Namespace names_;
   ChunkRecords chunk_records_;

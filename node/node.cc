@@ -8,6 +8,7 @@
 #include "node/access/records_book.h"
 #include "node/chunk_store.h"
 #include "node/files_stack.h"
+#include "node/managers.h"
 #include "node/metadata.h"
 #include "node/views/views.h"
 
@@ -54,6 +55,7 @@ struct Node::Parts {
   std::unique_ptr<Metadata> metadata;
   std::unique_ptr<RecordsBook> book;
   std::unique_ptr<FilesStack> files;
+  std::unique_ptr<Managers> managers;
   std::unique_ptr<Views> views;
 };
 
@@ -71,11 +73,21 @@ Task<Status> Node::Parts::open() {
   CO_ASSIGN_OR_RETURN(about.capacity, co_await capacity());
   about.evict_after = options.evict_after;
   CO_ASSIGN_OR_RETURN(membership, co_await dht::Membership::open(env, dispatcher, about));
-  CO_ASSIGN_OR_RETURN(chunks, co_await ChunkStore::open(env, path("chunks")));
+  ChunkStoreOptions chunk_options;
+  chunk_options.name = "chunks";
+  chunk_options.on_damage = [this](const wal::values::Damage& damage) {
+    if (managers) managers->damaged(damage);
+  };
+  CO_ASSIGN_OR_RETURN(chunks, co_await ChunkStore::open(env, path("chunks"), chunk_options));
   std::string meta = options.meta_dir.empty() ? path("meta") : options.meta_dir;
   CO_ASSIGN_OR_RETURN(metadata, co_await Metadata::open(env, dispatcher, *membership, meta));
   book = std::make_unique<RecordsBook>(env, metadata->records());
   files = std::make_unique<FilesStack>(env, dispatcher, *membership, metadata->records(), *chunks);
+  ManagersOptions about_managers;
+  about_managers.directory = options.data;
+  about_managers.upkeep.reclaim_grace = options.reclaim_grace;
+  about_managers.inventory.stray_grace = options.reclaim_grace;
+  managers = std::make_unique<Managers>(env, dispatcher, *membership, *metadata, *chunks, *files, about_managers);
   views = std::make_unique<Views>(env, *membership, *metadata, *chunks, *book, options.version);
   views->serve(dispatcher);
   membership->use(*book);
@@ -95,8 +107,9 @@ Task<Status> Node::Parts::begin() {
   }
   // Of a founding that a crash cut short, the rest is done at the next start.
   CO_ASSIGN_OR_RETURN(bool unfinished, co_await is_there(kFounding));
-  if (!unfinished) co_return Status();
-  co_return co_await found();
+  if (unfinished) CO_RETURN_IF_ERROR(co_await found());
+  managers->start();
+  co_return Status();
 }
 
 // A cluster of this node alone: its groups first, then the word that this node belongs to it.
@@ -164,6 +177,7 @@ Task<Result<bool>> Node::Parts::is_there(std::string name) {
 
 // In the order in which it can be done after any part of a start.
 Task<void> Node::Parts::stop() {
+  if (managers) co_await managers->stop();
   if (files) co_await files->stop();
   if (metadata) co_await metadata->retire(kHandOverPatience);
   if (membership) co_await membership->stop();

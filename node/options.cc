@@ -51,6 +51,8 @@ void declare(Settings& settings, NodeOptions& options) {
                     "time between two heartbeats; with --create");
   settings.duration("evict-after", options.evict_after, seconds(1), std::chrono::hours(24 * 30),
                     "a node dead for so long is no place for data any more");
+  settings.duration("reclaim-grace", options.reclaim_grace, seconds(1), std::chrono::hours(24 * 30),
+                    "deleted data stays for so long before its space is taken back");
 }
 
 Status validate(const NodeOptions& options) {

@@ -41,6 +41,8 @@ struct NodeOptions {
   std::uint64_t inline_max = kInlineMax;
   Duration heartbeat = milliseconds(300);
   Duration evict_after = std::chrono::minutes(10);
+  // So long a chunk stays that nobody refers to any more.
+  Duration reclaim_grace = std::chrono::hours(1);
 
   NodeOptions();
 };

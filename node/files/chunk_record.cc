@@ -44,6 +44,12 @@ std::uint16_t form_of(const chunker::ChunkHeader& header) {
 
 Result<ChunkRecord> with_copies(std::optional<ChunkRecord> before, const StoredCopies& stored, std::size_t copies_min) {
   ChunkRecord record;
+  record.replicas = stored.replicas;
+  // Of one that nobody refers to or holds any more only the drops count: what is stored now is a chunk of its own.
+  if (before && before->condemned != 0 && before->holders.empty()) {
+    record.drops = std::move(before->drops);
+    before.reset();
+  }
   if (before) {
     record = std::move(*before);
     if (!record.checked && record.stored_by != stored.stored_by)
@@ -53,7 +59,6 @@ Result<ChunkRecord> with_copies(std::optional<ChunkRecord> before, const StoredC
     record.form = stored.form;
     record.code = stored.code;
     record.stored_by = stored.stored_by;
-    record.replicas = stored.replicas;
   }
   record.replicas = std::max(record.replicas, stored.replicas);
   record.condemned = 0;
@@ -66,6 +71,35 @@ Result<ChunkRecord> with_copies(std::optional<ChunkRecord> before, const StoredC
     return Error(Code::too_few_nodes, std::to_string(copies_min) + " durable copies are needed, there are " +
                                           std::to_string(counted.size()));
   return record;
+}
+
+bool add_copy(ChunkRecord& record, const Receipt& receipt) { return add_holder(record, receipt); }
+
+bool remove_copy(ChunkRecord& record, const NodeId& node, const CopyNumber& up_to) {
+  Holder* holder = find_in(record.holders, node);
+  if (!holder || up_to < holder->copy) return false;
+  record.holders.erase(place_in(record.holders, node));
+  return true;
+}
+
+bool forget_node(ChunkRecord& record, const NodeId& node) {
+  auto of_node = [&node](const auto& item) { return item.node == node; };
+  return std::erase_if(record.holders, of_node) + std::erase_if(record.drops, of_node) > 0;
+}
+
+bool begin_stray_drop(ChunkRecord& record, const NodeId& node, const CopyNumber& up_to) {
+  if (find_in(record.holders, node)) return false;
+  if (Drop* drop = find_in(record.drops, node)) {
+    if (up_to <= drop->up_to) return false;
+    drop->up_to = up_to;
+    return true;
+  }
+  if (record.drops.size() >= kHoldersMax) return false;
+  Drop made;
+  made.node = node;
+  made.up_to = up_to;
+  record.drops.insert(place_in(record.drops, node), made);
+  return true;
 }
 
 bool begin_drop(ChunkRecord& record, const NodeId& node) {

@@ -73,6 +73,14 @@ struct StoredCopies {
 // receipts are for copies that stay: one that a drop under way may erase counts for nothing. `permission_denied` when
 // the chunk may not be shared with this key yet.
 Result<ChunkRecord> with_copies(std::optional<ChunkRecord> before, const StoredCopies& stored, std::size_t copies_min);
+// A durable copy more; false when a drop under way may erase it.
+bool add_copy(ChunkRecord& record, const Receipt& receipt);
+// The node has no copy up to this number any more. False when the record knows of none, or of a newer one.
+bool remove_copy(ChunkRecord& record, const NodeId& node, const CopyNumber& up_to);
+// The node is gone for good. False when the record does not name it.
+bool forget_node(ChunkRecord& record, const NodeId& node);
+// Copies up to this number, of a node that is not known to hold any, go. False when nothing changes.
+bool begin_stray_drop(ChunkRecord& record, const NodeId& node, const CopyNumber& up_to);
 // The holder's copy goes: what it has up to the number in the record.
 bool begin_drop(ChunkRecord& record, const NodeId& node);
 // It is gone.

@@ -15,6 +15,13 @@
 
 namespace vortex::node {
 
+// What a step has left.
+enum class DropProgress : std::uint8_t {
+  nothing,  // to do, now
+  more,     // steps
+  gone,     // the record, and the chunk with it
+};
+
 class ChunkRecords {
  public:
   ChunkRecords(Env& env, dht::Records& records) : env_(env), records_(records) {}
@@ -50,18 +57,40 @@ class ChunkRecords {
   // A chunk without references is condemned.
   Task<Status> condemn(ChunkId chunk, Duration timeout);
   // Takes one step towards the end of a chunk condemned before `condemned_before`: writes down the drops, or erases
-  // what is written down, or forgets the chunk. True when the record is gone.
+  // what is written down, or forgets the chunk. Of a chunk that stays: erases what is written down. An error when no
+  // holder could be made to erase.
   using Erase = std::function<Task<Status>(NodeId, ChunkId, CopyNumber)>;
-  Task<Result<bool>> drop_step(ChunkId chunk, FileTime condemned_before, Erase erase, Duration timeout);
+  Task<Result<DropProgress>> drop_step(ChunkId chunk, FileTime condemned_before, Erase erase, Duration timeout);
+  // Nobody who refers to it wants so many copies any more: as many as the one wants who wants most.
+  Task<Status> lower_replicas(ChunkId chunk, Duration timeout);
   // A holder has compared the content with the id.
   Task<Status> mark_checked(ChunkId chunk, Duration timeout);
 
- private:
+  // -- the managers'; of a chunk that is there --
+  // A durable copy more, which was compared with the id. `not_found` when the chunk is gone or condemned, `stale` when
+  // the copy is one that is being erased.
+  Task<Status> add_copy(Receipt receipt, Duration timeout);
+  // The node has no copy up to this number any more.
+  Task<Status> remove_copy(ChunkId chunk, NodeId node, CopyNumber up_to, Duration timeout);
+  // The copies of these nodes are to go, unless the record has changed since it had this version: written down, and
+  // not erased yet. False when it has.
+  Task<Result<bool>> begin_drops(ChunkId chunk, dht::Version version, std::vector<NodeId> nodes, Duration timeout);
+  // These nodes are gone for good, with what they held.
+  Task<Status> forget_nodes(ChunkId chunk, std::vector<NodeId> nodes, Duration timeout);
+  // The node has copies up to this number of which no record knows: written down as to be erased, by a record of their
+  // own where there is none. Nothing when the record says that the node holds it.
+  Task<Status> drop_stray(ChunkId chunk, NodeId node, CopyNumber up_to, Duration timeout);
+
   struct Known {
     std::optional<ChunkRecord> record;
     dht::Version version = 0;
   };
   Task<Result<Known>> look(ChunkId chunk, Duration timeout);
+
+ private:
+  // Reads, lets `change` decide, writes; again when somebody was quicker. `change` returns false to leave it.
+  using Change = std::function<Result<bool>(std::optional<ChunkRecord>&)>;
+  Task<Status> change(ChunkId chunk, Change change, Duration timeout);
   Task<Result<bool>> commit(Plan plan, Duration timeout);
   Task<Status> refer(ChunkId chunk, UploadName upload, StoredCopies stored, std::size_t copies_min, Duration timeout);
   Task<Status> confirm_reference(ChunkId chunk, UploadName upload, Id inode, Duration timeout);

@@ -165,33 +165,41 @@ Task<Status> ChunkRecords::condemn(ChunkId chunk, Duration timeout) {
   co_return Code::busy;
 }
 
-Task<Result<bool>> ChunkRecords::drop_step(ChunkId chunk, FileTime condemned_before, Erase erase, Duration timeout) {
+Task<Result<DropProgress>> ChunkRecords::drop_step(ChunkId chunk, FileTime condemned_before, Erase erase,
+                                                   Duration timeout) {
   CO_ASSIGN_OR_RETURN(Known known, co_await look(chunk, timeout));
-  if (!known.record) co_return true;
+  if (!known.record) co_return DropProgress::nothing;
   ChunkRecord& record = *known.record;
   bool dead = record.condemned != 0 && record.condemned < condemned_before;
   Plan plan;
   plan.require_version(chunk_key(chunk), known.version);
-  bool gone = false;
+  DropProgress progress = DropProgress::more;
   if (dead && !record.holders.empty()) {
     require_unreferenced(plan, chunk);
     while (!record.holders.empty()) begin_drop(record, NodeId(record.holders.front().node));
     plan.write(chunk_key(chunk), encode_record(record));
   } else if (!record.drops.empty()) {
-    // Written down before: a copy that is made from now on has a higher number.
-    Drop drop = record.drops.front();
-    CO_RETURN_IF_ERROR(co_await erase(drop.node, chunk, drop.up_to));
-    end_drop(record, drop.node, drop.up_to);
+    // Written down before: a copy that is made from now on has a higher number. One holder that is away keeps no other
+    // from erasing.
+    Status last;
+    bool erased = false;
+    for (const Drop& drop : std::vector<Drop>(record.drops)) {
+      Status done = co_await erase(drop.node, chunk, drop.up_to);
+      if (done.ok()) erased = end_drop(record, drop.node, drop.up_to) || erased;
+      if (!done.ok()) last = std::move(done);
+    }
+    if (!erased) co_return std::move(last).error();
     plan.write(chunk_key(chunk), encode_record(record));
   } else if (dead) {
     require_unreferenced(plan, chunk);
     plan.erase(chunk_key(chunk));
-    gone = true;
+    progress = DropProgress::gone;
   } else {
-    co_return false;
+    co_return DropProgress::nothing;
   }
   CO_ASSIGN_OR_RETURN(bool done, co_await commit(std::move(plan), timeout));
-  co_return done&& gone;
+  if (!done) co_return DropProgress::more;
+  co_return progress;
 }
 
 }  // namespace vortex::node

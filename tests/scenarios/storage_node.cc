@@ -60,14 +60,15 @@ node::FileServiceOptions service_options(const ClusterFacts& facts) {
 
 }  // namespace
 
-MemberEnd::MemberEnd(Env& env, const ClusterFacts& known, std::size_t number)
+MemberEnd::MemberEnd(Env& env, const ClusterFacts& known, std::size_t number, node::ClusterView* view)
     : facts(known),
       credentials(cluster_id(facts), cluster_secret(facts)),
       handshaker(env.random(), local_end(facts, number), credentials, net::Presented()),
       board(env, dispatcher),
       peers(board, handshaker),
       holders(peers, *this),
-      ring_(ring_of(facts)) {
+      ring_(ring_of(facts)),
+      view_(view) {
   net::serve_basics(dispatcher);
 }
 
@@ -93,7 +94,7 @@ Task<void> StorageNode::run() {
   if (store.ok()) {
     store_ = std::move(*store);
     NodeId self = end_.facts.identity(number_).id();
-    chunk_service_ = std::make_unique<node::ChunkService>(self, *store_, sealer_);
+    chunk_service_ = std::make_unique<node::ChunkService>(env_, self, *store_, sealer_);
     chunk_service_->serve(end_.dispatcher);
     file_service_.serve(end_.dispatcher);
     Address everywhere;
@@ -120,8 +121,8 @@ Task<void> StorageNode::stop() {
   co_return;
 }
 
-ClientEnd::ClientEnd(Env& env, const ClusterFacts& facts, std::size_t number)
-    : end(env, facts, number),
+ClientEnd::ClientEnd(Env& env, const ClusterFacts& facts, std::size_t number, node::ClusterView* view)
+    : end(env, facts, number, view),
       files(env, end.peers, *this),
       storer(env, files, end.holders),
       fetcher(env, files, end.holders),

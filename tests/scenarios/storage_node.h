@@ -39,12 +39,15 @@ struct ClusterFacts {
 
 // The network side that nodes and clients share, and where chunks are to be found.
 struct MemberEnd final : node::ClusterView {
-  MemberEnd(Env& env, const ClusterFacts& facts, std::size_t number);
+  // `view`: how the cluster looks; without one all nodes are there, and stay.
+  MemberEnd(Env& env, const ClusterFacts& facts, std::size_t number, node::ClusterView* view = nullptr);
   Task<void> stop();
 
-  const dht::Ring& ring() override { return ring_; }
-  net::Target target(const NodeId& node) override { return facts.target(facts.number_of(node)); }
-  bool dead(const NodeId&) override { return false; }
+  const dht::Ring& ring() override { return view_ ? view_->ring() : ring_; }
+  net::Target target(const NodeId& node) override {
+    return view_ ? view_->target(node) : facts.target(facts.number_of(node));
+  }
+  bool dead(const NodeId& node) override { return view_ && view_->dead(node); }
 
   const ClusterFacts facts;
   net::Dispatcher dispatcher;
@@ -56,6 +59,7 @@ struct MemberEnd final : node::ClusterView {
 
  private:
   dht::Ring ring_;
+  node::ClusterView* view_;
 };
 
 class StorageNode final : public Program {
@@ -85,7 +89,7 @@ class StorageNode final : public Program {
 
 // A client that asks any node.
 struct ClientEnd final : node::Gateways {
-  ClientEnd(Env& env, const ClusterFacts& facts, std::size_t number);
+  ClientEnd(Env& env, const ClusterFacts& facts, std::size_t number, node::ClusterView* view = nullptr);
   Task<void> stop() { return end.stop(); }
 
   net::Target next() override { return end.facts.target(1 + current_ % end.facts.nodes); }

@@ -10,6 +10,45 @@ std::string counted(std::size_t count, const std::string& one, const std::string
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
+void add(net::WorkReport& sum, const net::WorkReport& one) {
+  sum.active = sum.active || one.active;
+  sum.paused = sum.paused || one.paused;
+  sum.done += one.done;
+  sum.left += one.left;
+  sum.bytes_done += one.bytes_done;
+  sum.bytes_left += one.bytes_left;
+  sum.rate_bytes += one.rate_bytes;
+  if (sum.waits.empty()) sum.waits = one.waits;
+}
+
+void sum_up_chunks(ClusterState& state) {
+  std::size_t seen = 0;
+  for (const net::UpkeepReport& node : state.upkeep.nodes) {
+    net::ChunkCounts& sum = state.counts;
+    seen += node.partitions_seen;
+    sum.chunks += node.counts.chunks;
+    sum.condemned += node.counts.condemned;
+    sum.lost += node.counts.lost;
+    sum.endangered += node.counts.endangered;
+    sum.under += node.counts.under;
+    sum.misplaced += node.counts.misplaced;
+    sum.bytes += node.counts.bytes;
+    state.under_peak += node.under_peak;
+    add(state.repair, node.repair);
+    add(state.rebalance, node.rebalance);
+  }
+  const std::size_t partitions = state.members.settings.partitions;
+  state.partitions_unseen = partitions > seen ? partitions - seen : 0;
+  auto warn = [&state](std::uint64_t count, const std::string& what) {
+    if (count > 0) state.warnings.push_back(counted(count, "chunk ", "chunks ") + what);
+  };
+  warn(state.counts.lost, "without any copy that is known");
+  warn(state.counts.endangered, "with one copy only that answers");
+  if (!state.repair.waits.empty()) state.warnings.push_back("repair waits: " + state.repair.waits);
+  if (!state.rebalance.waits.empty() && state.rebalance.waits != state.repair.waits)
+    state.warnings.push_back("rebalance waits: " + state.rebalance.waits);
+}
+
 void sum_up(ClusterState& state) {
   for (const net::Member& member : state.members.members) {
     ++state.nodes_total;
@@ -19,7 +58,6 @@ void sum_up(ClusterState& state) {
                                std::string(dht::to_string(member.health)));
   }
   for (const net::NodeReport& node : state.nodes.nodes) {
-    state.chunks += node.chunks;
     state.bytes_stored += node.used;
     state.bytes_capacity += node.capacity;
     if (node.chunks_damaged > 0)
@@ -51,7 +89,18 @@ std::string ClusterState::complaint() const {
   if (without_leader > 0) return std::to_string(without_leader) + " partitions have no leader";
   if (short_of_members > 0) return std::to_string(short_of_members) + " partitions are short of members";
   if (nodes.nodes.size() < nodes_total) return "not all nodes answer";
+  if (partitions_unseen > 0) return counted(partitions_unseen, "partition is", "partitions are") + " not counted yet";
+  if (counts.under > 0) return counted(counts.under, "chunk has", "chunks have") + " too few copies";
+  if (counts.misplaced > 0)
+    return counted(counts.misplaced, "chunk is", "chunks are") + " not yet where " +
+           (counts.misplaced == 1 ? "it belongs" : "they belong");
   return "";
+}
+
+std::optional<std::uint64_t> eta_seconds(const net::WorkReport& work) {
+  if (work.left == 0) return 0;
+  if (work.rate_bytes == 0) return std::nullopt;
+  return work.bytes_left / work.rate_bytes + 1;
 }
 
 Task<Result<ClusterState>> look_at_cluster(Remote& from) {
@@ -64,7 +113,11 @@ Task<Result<ClusterState>> look_at_cluster(Remote& from) {
   net::ReportPartitionsRequest partitions;
   partitions.everywhere = true;
   CO_ASSIGN_OR_RETURN(state.partitions, co_await from.session.ask<net::ReportPartitions>(partitions, from.timeout));
+  net::ReportUpkeepRequest upkeep;
+  upkeep.everywhere = true;
+  CO_ASSIGN_OR_RETURN(state.upkeep, co_await from.session.ask<net::ReportUpkeep>(upkeep, from.timeout));
   sum_up(state);
+  sum_up_chunks(state);
   co_return state;
 }
 

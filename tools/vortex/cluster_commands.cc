@@ -9,6 +9,7 @@
 #include "tools/remote/file_text.h"
 #include "tools/remote/remote.h"
 #include "tools/vortex/commands.h"
+#include "tools/vortex/work_view.h"
 
 namespace vortex {
 
@@ -59,13 +60,30 @@ json status_json(const ClusterState& state) {
           {"partitions", state.partitions.partitions_total},
           {"partitions_without_leader", state.without_leader},
           {"partitions_short_of_members", state.short_of_members},
-          {"chunks", state.chunks},
+          {"chunks", state.counts.chunks},
+          {"chunks_underreplicated", state.counts.under},
+          {"chunks_underreplicated_peak", state.under_peak},
+          {"chunks_endangered", state.counts.endangered},
+          {"chunks_lost", state.counts.lost},
+          {"chunks_misplaced", state.counts.misplaced},
+          {"chunks_condemned", state.counts.condemned},
+          {"partitions_not_counted", state.partitions_unseen},
+          {"bytes_logical", state.counts.bytes},
+          {"repair", work_json(state.repair)},
+          {"rebalance", work_json(state.rebalance)},
           {"bytes_stored", state.bytes_stored},
           {"bytes_capacity", state.bytes_capacity},
           {"warnings", state.warnings}};
 }
 
-Task<Status> status(Remote& from, const cli::Invocation&, cli::Output& out) {
+Task<Status> status(Remote& from, const cli::Invocation& invocation, cli::Output& out) {
+  if (invocation.has("--reset-peaks")) {
+    net::SteerManagersRequest request;
+    request.what = net::Steering::reset_peaks;
+    request.everywhere = true;
+    auto reset = co_await from.session.ask<net::SteerManagers>(request, from.timeout);
+    if (!reset.ok()) co_return reset.error();
+  }
   CO_ASSIGN_OR_RETURN(ClusterState state, co_await remote::look_at_cluster(from));
   const json fields = status_json(state);
   for (const auto& [name, value] : fields.items()) out.put(name, value);
@@ -75,8 +93,12 @@ Task<Status> status(Remote& from, const cli::Invocation&, cli::Output& out) {
   out.text("partitions  " + std::to_string(state.partitions.partitions_total) + ", " +
            std::to_string(state.without_leader) + " without a leader, " + std::to_string(state.short_of_members) +
            " short of members\n");
-  out.text("chunks      " + std::to_string(state.chunks) + " copies, " + human_size(state.bytes_stored) + " of " +
-           human_size(state.bytes_capacity) + "\n");
+  out.text("chunks      " + std::to_string(state.counts.chunks) + ", " + std::to_string(state.counts.under) +
+           " with too few copies, " + std::to_string(state.counts.misplaced) + " misplaced\n");
+  out.text("space       " + human_size(state.bytes_stored) + " of " + human_size(state.bytes_capacity) +
+           " (copies counted)\n");
+  if (state.repair.active) out.text("repair      " + work_text(state.repair) + "\n");
+  if (state.rebalance.active) out.text("rebalance   " + work_text(state.rebalance) + "\n");
   for (const std::string& warning : state.warnings) out.text("warning     " + warning + "\n");
   co_return Status();
 }
@@ -121,8 +143,9 @@ cli::Command seeing(std::string name, std::string summary, remote::Body body) {
 }  // namespace
 
 std::vector<cli::Command> cluster_commands() {
-  return {seeing("status", "how the cluster is", status),
-          seeing("wait healthy", "waits until all nodes are alive and all partitions complete", wait_healthy),
+  cli::Command how = seeing("status", "how the cluster is", status);
+  how.flags = {{"--reset-peaks", "", "forget the highest counts so far", 0}};
+  return {how, seeing("wait healthy", "waits until all nodes are alive and all partitions complete", wait_healthy),
           seeing("partitions", "who leads which partition, and how far it is", partitions),
           seeing("df", "how much space there is", df)};
 }

@@ -19,6 +19,7 @@ std::vector<cli::Command> dev_commands();
 std::vector<cli::Command> file_commands();
 std::vector<cli::Command> list_commands();
 std::vector<cli::Command> nodes_commands();
+std::vector<cli::Command> repair_commands();
 std::vector<cli::Command> transfer_commands();
 cli::Command version_command();
 cli::Command wal_inspect_command();

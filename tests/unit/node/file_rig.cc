@@ -120,6 +120,36 @@ Task<Result<std::vector<dht::Record>>> AllRecords::more() {
   co_return records;
 }
 
+std::vector<dht::PartitionNumber> AllLed::led() const {
+  std::vector<dht::PartitionNumber> all(partitions_.count());
+  for (dht::PartitionNumber partition = 0; partition < all.size(); ++partition) all[partition] = partition;
+  return all;
+}
+
+HolderHealth MemoryPlaces::health(const NodeId& node) const {
+  auto said = other_health.find(node);
+  if (said != other_health.end()) return said->second;
+  auto known = holders_.all().find(node);
+  if (known == holders_.all().end()) return HolderHealth::gone;
+  return known->second.dead ? HolderHealth::away : HolderHealth::well;
+}
+
+std::vector<NodeId> MemoryPlaces::owners(const ChunkId& chunk, std::size_t count) {
+  std::vector<NodeId> owners;
+  for (const NodeId& node : holders_.owners(chunk, holders_.all().size())) {
+    bool places = !takes_none.contains(node) && health(node) < HolderHealth::lost;
+    if (places && owners.size() < count) owners.push_back(node);
+  }
+  return owners;
+}
+
+std::size_t MemoryPlaces::size() { return owners(ChunkId(), holders_.all().size()).size(); }
+std::size_t MemoryPlaces::silent() const {
+  std::size_t silent = 0;
+  for (const auto& [id, node] : holders_.all()) silent += node.dead ? 1 : 0;
+  return silent;
+}
+
 sim::WorldOptions FileRig::quiet() {
   sim::WorldOptions options;
   options.log_level = LogLevel::error;
@@ -153,7 +183,11 @@ FileRig::FileRig(std::size_t nodes, FilePolicy policy, std::uint64_t seed)
       reader(machine.env(), files, holders),
       service(machine.env(), names, chunk_records, reader, sealer, service_options(nodes)),
       storer(machine.env(), files, holders),
-      fetcher(machine.env(), files, holders) {
+      fetcher(machine.env(), files, holders),
+      led(partitions),
+      places(holders),
+      keeper(machine.env(), records, chunk_records, reader, places,
+             [this](NodeId node, ChunkId chunk, CopyNumber up_to) { return holders.erase(node, chunk, up_to); }) {
   REQUIRE(run([&](Env&) { return tree.create_root(Attributes(), policy, seconds(1)); }).ok());
 }
 
@@ -198,39 +232,26 @@ Status FileRig::rename(const std::string& from, const std::string& to) {
 }
 
 void FileRig::janitor() {
-  auto body = [](Env& env, FileRig* rig) -> Task<Status> {
-    ChunkRecords& chunks = rig->chunk_records;
-    FileTime future = env.clock().wall_now().time_since_epoch().count() + 1;
-    MemoryHolders* nodes = &rig->holders;
-    ChunkRecords::Erase erase = [nodes](NodeId node, ChunkId chunk, CopyNumber up_to) {
-      return nodes->erase(node, chunk, up_to);
-    };
-    AllRecords all(rig->partitions);
-    while (true) {
-      CO_ASSIGN_OR_RETURN(std::vector<dht::Record> some, co_await all.more());
-      if (some.empty()) break;
-      for (const dht::Record& record : some) {
-        UploadName upload;
-        upload.place = record.key.place;
-        ByteView name = ByteView(record.key.name).subspan(1);
-        bool named = name.size() == Id::kSize;
-        if (named) std::copy(name.begin(), name.end(), upload.id.bytes.begin());
-        if (name_in(record.key, RecordKind::upload))
-          CO_RETURN_IF_ERROR(co_await chunks.settle_upload(upload, future, rig->reader, seconds(5)));
-        if (name_in(record.key, RecordKind::release))
-          CO_RETURN_IF_ERROR(co_await chunks.settle_release(record.key, rig->reader, seconds(5)));
-        if (name_in(record.key, RecordKind::reference))
-          CO_RETURN_IF_ERROR(co_await chunks.settle_reference(record.key.place, upload.id, seconds(5)));
-        bool chunk = name_in(record.key, RecordKind::header) && decode_record<ChunkRecord>(record.value).ok();
-        for (int step = 0; chunk && step < 20; ++step) {
-          CO_ASSIGN_OR_RETURN(bool gone, co_await chunks.drop_step(record.key.place, future, erase, seconds(5)));
-          if (gone) break;
-        }
-      }
+  SurveyTerms future;
+  future.now = FileTime(4'000'000'000'000'000'000);
+  for (int round = 0; round < 4; ++round) look(future, true);
+}
+
+ChunkCensus FileRig::look(SurveyTerms terms, bool settle) {
+  needs.clear();
+  ChunkCensus sum;
+  auto body = [](Env& env, FileRig* rig, SurveyTerms with, bool and_settle, ChunkCensus* into) -> Task<Status> {
+    for (dht::PartitionNumber partition : rig->led.led()) {
+      CO_ASSIGN_OR_RETURN(Findings found, co_await survey(env, rig->led, partition, rig->places, with));
+      into->add(found.census);
+      rig->needs.insert(rig->needs.end(), found.needs.begin(), found.needs.end());
+      if (and_settle) CO_RETURN_IF_ERROR(co_await rig->keeper.settle(std::move(found.leftovers), with));
     }
     co_return Status();
   };
-  for (int round = 0; round < 4; ++round) REQUIRE(world.run(machine, body, this).ok());
+  REQUIRE(world.run(machine, body, this, terms, settle, &sum).ok());
+  std::sort(needs.begin(), needs.end());
+  return sum;
 }
 
 AuditReport FileRig::audit() {

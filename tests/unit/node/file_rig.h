@@ -7,6 +7,7 @@
 
 #include "node/fetch/fetcher.h"
 #include "node/file_service/file_service.h"
+#include "node/janitor/janitor.h"
 #include "node/namespace/audit.h"
 #include "node/store/storer.h"
 #include "tests/sim/world.h"
@@ -57,6 +58,7 @@ class MemoryHolders final : public ChunkHolders {
                               Duration timeout) override;
   Task<Status> erase(NodeId node, ChunkId chunk, CopyNumber up_to);
 
+  const std::map<NodeId, Node>& all() const { return nodes_; }
   std::uint64_t puts = 0, gets = 0;
   std::function<void()> before_sync;  // once
 
@@ -79,6 +81,38 @@ class AllRecords final : public RecordSource {
   dht::PartitionNumber next_ = 0;
 };
 
+// One node leads them all.
+class AllLed final : public LedRecords {
+ public:
+  explicit AllLed(dht::LocalPartitions& partitions) : partitions_(partitions) {}
+  std::vector<dht::PartitionNumber> led() const override;
+  const dht::Partition* state(dht::PartitionNumber partition) const override {
+    return &partitions_.partition(partition);
+  }
+
+ private:
+  dht::LocalPartitions& partitions_;
+};
+
+// The nodes of MemoryHolders as the managers see them.
+class MemoryPlaces final : public Places {
+ public:
+  explicit MemoryPlaces(MemoryHolders& holders) : holders_(holders) {}
+  std::vector<NodeId> owners(const ChunkId& chunk, std::size_t count) override;
+  HolderHealth health(const NodeId& node) const override;
+  std::size_t size() override;
+  std::size_t members() const override { return holders_.all().size(); }
+  std::size_t silent() const override;
+  std::uint64_t changes() const override { return changed; }
+
+  std::map<NodeId, HolderHealth> other_health;  // than dead nodes being away
+  std::set<NodeId> takes_none;                  // draining
+  std::uint64_t changed = 0;
+
+ private:
+  MemoryHolders& holders_;
+};
+
 struct FileRig {
   template <class Make>
   auto run(Make make) {
@@ -96,8 +130,10 @@ struct FileRig {
   Result<Inode> copy(const std::string& from, const std::string& to);
   Status unlink(const std::string& path);
   Status rename(const std::string& from, const std::string& to);
-  // The janitor's round over all records: as if everything had been silent for long.
+  // The janitor's rounds over all records: as if everything had been silent for long.
   void janitor();
+  // One look over all records, with what it found for the janitor settled or not.
+  ChunkCensus look(SurveyTerms terms, bool settle);
   // What the service does behind a commit has been done.
   void settle() { world.run_for(seconds(5)); }
   AuditReport audit();
@@ -118,6 +154,10 @@ struct FileRig {
   FileService service;
   Storer storer;
   Fetcher fetcher;
+  AllLed led;
+  MemoryPlaces places;
+  Janitor keeper;
+  std::vector<RepairNeed> needs;  // of the last look
   Caller root = Caller::root();
 };
 

@@ -1,0 +1,149 @@
+// What managers ask of each other, and what people ask of them.
+#include <algorithm>
+
+#include "net/peers.h"
+#include "net/typed_handlers.h"
+#include "node/managers.h"
+#include "node/views/views.h"
+
+namespace vortex::node {
+
+namespace {
+
+// Less than whoever asks waits, so that he gets what there is when one node does not answer.
+constexpr Duration kOthersAnswer = seconds(2);
+constexpr std::size_t kEventsAnswered = 1000;
+
+net::WorkReport report_of(const RepairWork& work, bool paused, std::string waits) {
+  net::WorkReport report;
+  report.active = work.active;
+  report.paused = paused;
+  report.done = work.done;
+  report.left = work.left;
+  report.bytes_done = work.bytes_done;
+  report.bytes_left = work.bytes_left;
+  report.rate_bytes = static_cast<std::uint64_t>(work.rate);
+  if (work.left > 0) report.waits = std::move(waits);
+  return report;
+}
+
+}  // namespace
+
+template <class Method, class Take>
+Task<void> Managers::ask_others(typename Method::Request request, Instant deadline, Take take) {
+  auto ask = [](Managers& self, net::Target target, typename Method::Request with, Duration patience,
+                Take& into) -> Task<void> {
+    auto reply =
+        co_await self.membership_.peers().template call<Method>(target, std::move(with), net::CallOptions(patience));
+    if (reply.ok()) into(std::move(reply->response));
+  };
+  Duration patience = std::min(kOthersAnswer, (deadline - env_.now()) / 2);
+  TaskGroup others(env_.loop());
+  membership_.directory().for_each([&](const dht::Member& member) {
+    bool wanted = dht::belongs(member.standing) && member.health != dht::Health::dead;
+    if (!wanted || member.id == membership_.id()) return;
+    others.spawn(ask(*this, net::Target(member.id, member.address), request, patience, take));
+  });
+  co_await others.join();
+}
+
+net::UpkeepReport Managers::report() const {
+  net::UpkeepReport report;
+  report.node = membership_.id();
+  Upkeep::Progress seen = upkeep_.progress();
+  report.partitions_led = static_cast<std::uint32_t>(seen.led);
+  report.partitions_seen = static_cast<std::uint32_t>(seen.current);
+  bool complete = false;
+  ChunkCensus census = upkeep_.census(complete);
+  report.counts.chunks = census.chunks;
+  report.counts.condemned = census.condemned;
+  report.counts.lost = census.lost;
+  report.counts.endangered = census.endangered;
+  report.counts.under = census.under;
+  report.counts.misplaced = census.misplaced;
+  report.counts.bytes = census.bytes;
+  report.under_peak = std::max(under_peak_, census.under);
+  const RepairOrders& orders = repair_.orders();
+  report.repair = report_of(repair_.repair(), orders.repair_paused, repair_.waits());
+  std::string behind = repair_.waits();
+  if (behind.empty() && orders.rebalance_paused) behind = "paused";
+  report.rebalance = report_of(repair_.rebalance(), orders.rebalance_paused, behind);
+  const ScrubState& scrubbed = scrub_.state();
+  report.scrub.active = scrubbed.active;
+  report.scrub.passes = scrubbed.passes;
+  report.scrub.bytes = scrubbed.bytes;
+  report.scrub.values = scrubbed.values;
+  report.scrub.damaged = scrubbed.damaged;
+  report.scrub.finished_ns = scrubbed.finished_ns;
+  return report;
+}
+
+Task<Result<net::ReportUpkeepResponse>> Managers::reports(bool everywhere, Instant deadline) {
+  net::ReportUpkeepResponse all;
+  all.nodes.push_back(report());
+  if (!everywhere) co_return all;
+  net::ReportUpkeepRequest request;
+  auto take = [&all](net::ReportUpkeepResponse response) {
+    std::ranges::move(response.nodes, std::back_inserter(all.nodes));
+  };
+  co_await ask_others<net::ReportUpkeep>(request, deadline, take);
+  co_return all;
+}
+
+Task<Result<net::ListEventsResponse>> Managers::list_events(net::ListEventsRequest request, Instant deadline) {
+  const std::size_t max = std::min<std::size_t>(request.max, kEventsAnswered);
+  net::ListEventsResponse all;
+  all.events = events_.latest(max);
+  if (!request.everywhere) co_return all;
+  net::ListEventsRequest each;
+  each.max = request.max;
+  auto take = [&all](net::ListEventsResponse response) {
+    std::ranges::move(response.events, std::back_inserter(all.events));
+  };
+  co_await ask_others<net::ListEvents>(each, deadline, take);
+  std::ranges::stable_sort(all.events, {}, &net::EventReport::time_ns);
+  if (all.events.size() > max)
+    all.events.erase(all.events.begin(), all.events.end() - static_cast<std::ptrdiff_t>(max));
+  co_return all;
+}
+
+Task<Result<net::SteerManagersResponse>> Managers::steer(net::SteerManagersRequest request, Instant deadline) {
+  net::SteerManagersResponse response;
+  response.nodes = 1;
+  if (request.what == net::Steering::start_scrub) {
+    scrub_.ask();
+  } else if (request.what == net::Steering::reset_peaks) {
+    under_peak_ = 0;
+  } else {
+    CO_RETURN_IF_ERROR(
+        co_await change_orders(env_, metadata_.records(), request.what, request.rate_bytes, deadline - env_.now()));
+    // The record tells all others.
+    co_return response;
+  }
+  if (!request.everywhere) co_return response;
+  net::SteerManagersRequest each;
+  each.what = request.what;
+  auto take = [&response](net::SteerManagersResponse) { ++response.nodes; };
+  co_await ask_others<net::SteerManagers>(each, deadline, take);
+  co_return response;
+}
+
+void Managers::serve(net::Dispatcher& dispatcher) {
+  copier_.serve(dispatcher);
+  desk_.serve(dispatcher);
+  dispatcher.on<net::ReportUpkeep>([this](net::Context context, net::ReportUpkeepRequest request) {
+    return reports(request.everywhere, context.deadline);
+  });
+  dispatcher.on<net::ListEvents>(
+      [this](net::Context context, net::ListEventsRequest request) { return list_events(request, context.deadline); });
+  auto guarded = [](Managers* self, net::Context context,
+                    net::SteerManagersRequest request) -> Task<Result<net::SteerManagersResponse>> {
+    CO_RETURN_IF_ERROR(may_administer(context));
+    co_return co_await self->steer(request, context.deadline);
+  };
+  dispatcher.on<net::SteerManagers>([this, guarded](net::Context context, net::SteerManagersRequest request) {
+    return guarded(this, std::move(context), request);
+  });
+}
+
+}  // namespace vortex::node

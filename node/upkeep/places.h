@@ -1,0 +1,48 @@
+// Where a chunk's copies should be, and how the nodes are that hold some.
+#pragma once
+
+#include <vector>
+
+#include "dht/members/directory.h"
+#include "node/members_view.h"
+
+namespace vortex::node {
+
+enum class HolderHealth : std::uint8_t {
+  well,  // answers, as far as is known
+  away,  // dead, and may be back soon
+  lost,  // dead for so long that its place was given to others; what it holds may come back with it
+  gone,  // belongs to the cluster no more and never will: its copies count for nothing
+};
+
+class Places {
+ public:
+  virtual ~Places() = default;
+  // The first owners, as many as there are up to `count`. Nodes that are away are among them, lost ones are not.
+  virtual std::vector<NodeId> owners(const ChunkId& chunk, std::size_t count) = 0;
+  virtual HolderHealth health(const NodeId& node) const = 0;
+  // Nodes that own anything.
+  virtual std::size_t size() = 0;
+  // Members, and those of them that do not answer.
+  virtual std::size_t members() const = 0;
+  virtual std::size_t silent() const = 0;
+  // Raised when any of it has changed.
+  virtual std::uint64_t changes() const = 0;
+};
+
+class MemberPlaces final : public Places {
+ public:
+  explicit MemberPlaces(const dht::Directory& directory) : directory_(directory), view_(directory) {}
+  std::vector<NodeId> owners(const ChunkId& chunk, std::size_t count) override;
+  HolderHealth health(const NodeId& node) const override;
+  std::size_t size() override { return view_.places(); }
+  std::size_t members() const override { return directory_.belonging(); }
+  std::size_t silent() const override;
+  std::uint64_t changes() const override { return directory_.changes(); }
+
+ private:
+  const dht::Directory& directory_;
+  MembersView view_;
+};
+
+}  // namespace vortex::node

@@ -1,0 +1,77 @@
+// The loop behind the managers: again and again a look over every partition that this node leads, and what it finds
+// goes to those whose work it is.
+#pragma once
+
+#include <map>
+
+#include "base/event.h"
+#include "base/task_group.h"
+#include "node/janitor/janitor.h"
+#include "node/upkeep/survey.h"
+
+namespace vortex::node {
+
+struct UpkeepOptions {
+  Duration reclaim_grace = std::chrono::hours(1);
+  Duration upload_silence = std::chrono::minutes(10);
+  Duration follow_up = seconds(30);
+  // Between two looks at the same partition; longer when looking takes long, so that it costs a small share of the
+  // time.
+  Duration period = seconds(5);
+  // After the start, and after members changed: who is there must first be known.
+  Duration quiet = seconds(5);
+
+  UpkeepOptions() {}
+};
+
+// What was last seen of a partition.
+struct PartitionCensus {
+  ChunkCensus chunks;
+  std::uint64_t places_at = 0;  // Places::changes() then
+};
+
+class Upkeep {
+ public:
+  // All outlive it.
+  Upkeep(Env& env, const LedRecords& records, Places& places, Janitor& janitor, UpkeepOptions options);
+  void start();
+  Task<void> stop();
+  // Looks soon.
+  void hurry();
+
+  // Told on the loop thread what chunks of a partition need; instead of what was said of it before.
+  using OnNeeds = std::function<void(dht::PartitionNumber, std::vector<RepairNeed>)>;
+  void on_needs(OnNeeds observer) { on_needs_ = std::move(observer); }
+  // After each look over all partitions led here.
+  using OnLook = std::function<void(const std::vector<dht::PartitionNumber>&)>;
+  void on_look(OnLook observer) { on_look_ = std::move(observer); }
+  // Of all partitions led here; `complete` when each was looked at since the members last changed.
+  ChunkCensus census(bool& complete) const;
+  struct Progress {
+    std::size_t led = 0;
+    std::size_t current = 0;  // looked at since the members last changed
+  };
+  Progress progress() const;
+
+ private:
+  Task<void> run();
+  Task<void> tidy();
+  Task<Status> look();
+  SurveyTerms terms() const;
+
+  Env& env_;
+  const LedRecords& records_;
+  Places& places_;
+  Janitor& janitor_;
+  const UpkeepOptions options_;
+  OnNeeds on_needs_;
+  OnLook on_look_;
+  std::map<dht::PartitionNumber, PartitionCensus> seen_;
+  std::vector<Leftovers> leftovers_;  // of the last look, for the janitor
+  Event found_;
+  bool hurry_ = false;
+  bool tidying_ = false;
+  TaskGroup tasks_;
+};
+
+}  // namespace vortex::node

@@ -1,0 +1,34 @@
+#include "tools/vortex/work_view.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tools/cli/text_table.h"
+#include "tools/remote/cluster_state.h"
+
+namespace vortex {
+
+nlohmann::json work_json(const net::WorkReport& work) {
+  auto eta = remote::eta_seconds(work);
+  nlohmann::json json = {{"active", work.active},
+                         {"paused", work.paused},
+                         {"done", work.done},
+                         {"left", work.left},
+                         {"bytes_done", work.bytes_done},
+                         {"bytes_left", work.bytes_left},
+                         {"rate_bytes", work.rate_bytes},
+                         {"waits", work.waits}};
+  json["eta_s"] = eta ? nlohmann::json(*eta) : nlohmann::json();
+  return json;
+}
+
+std::string work_text(const net::WorkReport& work) {
+  if (work.left == 0 && !work.active) return work.paused ? "nothing to do, and paused" : "nothing to do";
+  std::string text = std::to_string(work.done) + " chunks done, " + std::to_string(work.left) + " left (" +
+                     human_size(work.bytes_left) + ")";
+  if (!work.waits.empty()) return text + ", waits: " + work.waits;
+  text += ", " + human_size(work.rate_bytes) + "/s";
+  if (auto eta = remote::eta_seconds(work)) text += ", about " + std::to_string(*eta) + " s to go";
+  return text;
+}
+
+}  // namespace vortex
