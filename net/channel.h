@@ -94,6 +94,10 @@ class Channel final : private Admission {
     bool dropped = false;  // nobody wants the answer any more
     TaskGroup::Handle task;
   };
+  // A deadline that was found over, and when that will be believed.
+  struct Doubt {
+    Instant by, look_again;
+  };
 
   // channel_read.cc
   Task<void> read_loop();
@@ -127,7 +131,8 @@ class Channel final : private Admission {
 
   // channel_call.cc
   bool window_fits(std::size_t bytes) const;
-  Status check_call(const MethodInfo& method, std::size_t payload_size) const;
+  void pass_on_room();
+  Status check_call(const MethodInfo& method, std::size_t payload_size);
   FrameHeader request_header(const MethodInfo& method, Duration timeout, bool payload);
   void attach(PendingCall& call, const MethodInfo& method, std::uint64_t id, Duration timeout, std::size_t bytes);
   Slot* find_slot(std::uint64_t id);
@@ -145,7 +150,7 @@ class Channel final : private Admission {
   Instant expire_calls(Instant now);
   Instant expire_requests(Instant now);
   Instant check_peer(Instant now);
-  bool is_over(Instant by, Instant now);
+  bool is_over(Doubt& doubt, Instant by, Instant now) const;
   Instant check_linger(Instant now);
 
   Switchboard& switchboard_;
@@ -192,8 +197,8 @@ class Channel final : private Admission {
   Instant timer_at_;
   Instant last_received_, last_used_, ping_at_;
   bool ping_sent_ = false;
-  Duration lateness_{0};          // of the sweep under way
-  Instant doubted_, look_again_;  // a deadline that was found over, and when that will be believed
+  Duration lateness_{0};  // of the sweep under way
+  Doubt write_doubt_, request_doubt_, ping_doubt_;
 
   TaskGroup handlers_;
   TaskGroup transport_;  // the reader and the writer
@@ -207,7 +212,9 @@ Status Channel::start(TypedCall<Method>& call, const typename Method::Request& r
     return Error(Code::busy, "too many calls to this peer").with_retry_after(kBusyRetryMs);
   FrameHeader header = request_header(Method::kInfo, timeout, !payload.empty());
   std::size_t before = outbox_.bytes();
-  RETURN_IF_ERROR(outbox_.add(Method::kInfo.priority, header, request, Method::kInfo.body_max, std::move(payload)));
+  Status added = outbox_.add(Method::kInfo.priority, header, request, Method::kInfo.body_max, std::move(payload));
+  if (!added.ok()) pass_on_room();
+  RETURN_IF_ERROR(std::move(added));
   attach(call, Method::kInfo, header.request_id, timeout, outbox_.bytes() - before);
   return Status();
 }
@@ -223,26 +230,6 @@ Task<Result<Reply<Method>>> Channel::call(typename Method::Request request, Call
   CO_RETURN_IF_ERROR(start(waiting, request, options.timeout, std::move(options.payload)));
   if (!waiting.finished()) co_await waiting.parked();
   co_return waiting.take();
-}
-
-template <class Method>
-void Channel::answer(std::uint64_t request, Result<Reply<Method>> result) {
-  const MethodInfo& method = Method::kInfo;
-  if (!open()) return;
-  if (!result.ok()) return answer_error(method, request, result.error());
-  if (result->payload.size() > method.response_payload_max)
-    return answer_error(method, request, Error(Code::too_large, "payload over the method's limit"));
-  FrameHeader header = answer_header(Kind::response, method, request, !result->payload.empty());
-  std::size_t before = outbox_.bytes();
-  Status added = outbox_.add(method.priority, header, result->response, method.body_max, std::move(result->payload),
-                             answer_room());
-  if (!added.ok()) return answer_failed(method, request, std::move(added).error());
-  answer_queued(outbox_.bytes() - before);
-}
-
-template <class Method>
-void Channel::finish(std::uint64_t request, Result<Reply<Method>> result) {
-  if (end_serving(request)) answer<Method>(request, std::move(result));
 }
 
 }  // namespace vortex::net

@@ -21,10 +21,16 @@ bool Channel::window_fits(std::size_t bytes) const {
 // Those who wait already come first.
 bool Channel::has_room(std::size_t bytes) const { return room_.size() == 0 && window_fits(bytes); }
 
-Status Channel::check_call(const MethodInfo& method, std::size_t payload_size) const {
+Status Channel::check_call(const MethodInfo& method, std::size_t payload_size) {
   if (!open()) return Error(Code::unreachable, std::string(closed_because_->message()));
-  if (payload_size > method.request_payload_max) return Error(Code::too_large, "payload over the method's limit");
-  return Status();
+  if (payload_size <= method.request_payload_max) return Status();
+  pass_on_room();
+  return Error(Code::too_large, "payload over the method's limit");
+}
+
+// Room is told to one who waits at a time. Whoever does not take it, or leaves some of it, tells the next.
+void Channel::pass_on_room() {
+  if (room_.size() > 0 && open() && window_fits(0)) room_.notify_one();
 }
 
 Task<Status> Channel::wait_for_room(std::size_t bytes, Instant deadline) {
@@ -36,6 +42,7 @@ Task<Status> Channel::wait_for_room(std::size_t bytes, Instant deadline) {
     status = co_await room_.wait(deadline);
   } while (status.ok() && open() && !window_fits(bytes));
   if (--waiting_calls_ == 0) room_left_.wake();
+  if (!status.ok()) pass_on_room();
   co_return status;
 }
 
@@ -72,6 +79,7 @@ void Channel::attach(PendingCall& call, const MethodInfo& method, std::uint64_t 
   call_bytes_ += bytes;
   switchboard_.metrics.calls.add();
   arm(slot.deadline);
+  pass_on_room();
   // A call alone need not wait for others to travel with.
   if (calls_ == 1 && !handling_) {
     write_now();
@@ -94,7 +102,7 @@ PendingCall& Channel::detach(Slot& slot) {
   free_slots_.push_back(static_cast<std::uint16_t>(slot.id & kSlotMask));
   --calls_;
   call_bytes_ -= slot.bytes;
-  if (room_.size() > 0) room_.notify_one();
+  pass_on_room();
   return call;
 }
 

@@ -72,19 +72,19 @@ Instant Channel::expire_requests(Instant now) {
 
 // A pause of our own looks like a peer that does nothing. So nobody is given up at the first look, and not while we
 // come late ourselves: what came meanwhile is read between the two looks.
-bool Channel::is_over(Instant by, Instant now) {
+bool Channel::is_over(Doubt& doubt, Instant by, Instant now) const {
   if (now < by) return false;
-  if (doubted_ != by || lateness_ >= kSecondLook) {
-    doubted_ = by;
-    look_again_ = now + kSecondLook;
+  if (doubt.by != by || lateness_ >= kSecondLook) {
+    doubt.by = by;
+    doubt.look_again = now + kSecondLook;
   }
-  return now >= look_again_;
+  return now >= doubt.look_again;
 }
 
 Instant Channel::check_peer(Instant now) {
   Instant next = Instant::max();
   if (writing_) {
-    if (is_over(write_deadline_, now)) {
+    if (is_over(write_doubt_, write_deadline_, now)) {
       tell_peer_ = false;
       close(Error(Code::timed_out, "the peer does not read"));
       return next;
@@ -96,7 +96,7 @@ Instant Channel::check_peer(Instant now) {
   // A request that is being received takes room from all others, and each of its bytes counts as a sign of life.
   if (admitted_ > 0) {
     Instant whole_by = admitted_at_ + kReadPatience + seconds(admitted_ / kSlowestBytesPerSecond);
-    if (is_over(whole_by, now)) {
+    if (is_over(request_doubt_, whole_by, now)) {
       close(Error(Code::timed_out, "the peer does not finish its request"));
       return next;
     }
@@ -104,7 +104,7 @@ Instant Channel::check_peer(Instant now) {
   }
   if (ping_sent_) {
     Instant answer_by = ping_at_ + kPingPatience - kSecondLook;
-    if (is_over(answer_by, now)) {
+    if (is_over(ping_doubt_, answer_by, now)) {
       tell_peer_ = false;
       close(Error(Code::timed_out, "the peer is silent"));
       return next;

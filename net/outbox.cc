@@ -133,6 +133,7 @@ std::vector<std::uint64_t> Outbox::drop_requests() {
         if (header.payload_length > 0) segment.payload = Buffer();
       }
       segment.bytes = std::move(kept);
+      segment.first_request = segment.last_request = 0;
     }
   std::sort(ids.begin(), ids.end());
   return ids;

@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint8_t kTlsFirstByte = 0x16;
 static_assert((kHelloMagic & 0xff) != kTlsFirstByte);
 
+// Encrypted bytes in which the messages of Hello must have come, however they are split into records.
+constexpr std::size_t kHelloReadMax = 32 * kKiB;
+
 TlsContext context_of(const LocalEnd& local) {
   return local.identity ? TlsContext(*local.identity) : TlsContext::anonymous();
 }
@@ -56,9 +59,11 @@ Task<Result<Secured>> SecureHandshaker::as_client(std::unique_ptr<Connection> co
   auto stream = std::make_unique<TlsStream>(tls(), std::move(connection), TlsSide::client, expected);
   CloseUnlessKept guard{stream.get()};
   CO_RETURN_IF_ERROR(co_await stream->handshake());
+  stream->limit_reading(kHelloReadMax);
   HelloStream over = over_tls(*stream);
   auto peer = co_await initiate_hello(random_, local_, credentials_, std::move(presented), over, expected, purpose);
   if (!peer.ok()) co_return std::move(peer).error();
+  stream->limit_reading(TlsStream::kUnlimited);
   guard.stream = nullptr;
   co_return secured(std::move(stream), std::move(*peer), true);
 }
@@ -79,6 +84,7 @@ Task<Result<Secured>> SecureHandshaker::accept_tls(std::unique_ptr<Connection> c
   auto stream = std::make_unique<TlsStream>(tls(), std::move(connection), TlsSide::server, std::nullopt, already_read);
   CloseUnlessKept guard{stream.get()};
   CO_RETURN_IF_ERROR(co_await stream->handshake());
+  stream->limit_reading(kHelloReadMax);
   HelloStream over = over_tls(*stream);
   auto peer = co_await accept_hello(random_, local_, credentials_, over);
   if (!peer.ok()) {
@@ -86,6 +92,7 @@ Task<Result<Secured>> SecureHandshaker::accept_tls(std::unique_ptr<Connection> c
     Status told = co_await stream->finish();
     co_return std::move(peer).error();
   }
+  stream->limit_reading(TlsStream::kUnlimited);
   guard.stream = nullptr;
   co_return secured(std::move(stream), std::move(*peer), true);
 }

@@ -134,8 +134,10 @@ Result<TlsKey::Opened> TlsKey::open(ByteView record, std::uint8_t* into) {
   std::memcpy(tag.data(), record.data() + record.size() - kTlsTag, kTlsTag);
   CHECK(EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, kTlsTag, tag.data()) == 1);
   int none = 0;
-  if (EVP_CipherFinal_ex(context_.get(), into + size, &none) != 1)
+  if (EVP_CipherFinal_ex(context_.get(), into + size, &none) != 1) {
+    wipe(MutableBytes(into, size));
     return Error(Code::bad_message, "TLS: a record was changed on its way");
+  }
   // Behind the contents stands their type, and zeros behind that.
   while (size > 0 && into[size - 1] == 0) --size;
   if (size == 0) return Error(Code::bad_message, "TLS: a record without a type");

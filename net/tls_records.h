@@ -58,7 +58,7 @@ class TlsKey {
     std::size_t size;
   };
   // The contents of a whole record, written to `into`, which has room for all of it but kTlsHeader and kTlsTag. Nothing
-  // in `into` may be believed before it succeeds.
+  // in `into` may be believed before it succeeds; of a record that was changed nothing is left there.
   Result<Opened> open(ByteView record, std::uint8_t* into);
 
  private:

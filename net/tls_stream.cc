@@ -18,8 +18,8 @@ constexpr std::size_t kHandshakeBytesMax = 16 * kKiB;
 constexpr const char* kBindingLabel = "EXPORTER-vortex-channel-binding";
 // A record is gathered from so many pieces at most.
 constexpr std::size_t kGathered = 64;
-// Key updates of the other side without any data in between.
-constexpr int kUpdatesMax = 32;
+// Records of the other side that hold no data, one behind the other.
+constexpr int kWithoutDataMax = 32;
 
 std::string reason_text() {
   unsigned long code = ERR_peek_last_error();
@@ -100,10 +100,12 @@ void TlsStream::establish() {
 
 // More encrypted bytes from the connection.
 Task<Status> TlsStream::fetch() {
+  if (may_come_ == 0) co_return Error(Code::too_large, "TLS: endless talk");
   auto size = co_await inner_->read_some(wire_.receive_space());
   if (size.is(Code::end_of_stream)) co_return Error(Code::closed, "connection cut in the middle of TLS");
   if (!size.ok()) co_return std::move(size).error();
   wire_.received(*size);
+  may_come_ -= std::min(may_come_, *size);
   co_return Status();
 }
 
@@ -128,32 +130,32 @@ std::size_t TlsStream::decrypt(MutableBytes into) {
   return total;
 }
 
-// How many bytes of data it has put into `into`; what does not fit is kept.
+// How many bytes of data it has put into `into`; what does not fit is kept, but not before it is proven.
 Result<std::size_t> TlsStream::open_record(ByteView record, MutableBytes into) {
   std::size_t needed = record.size() - kTlsHeader - kTlsTag;
   bool fits = needed <= into.size();
-  if (!fits) plain_.resize(needed);
-  std::uint8_t* at = fits ? into.data() : plain_.data();
+  ByteVector apart(fits ? 0 : needed);
+  std::uint8_t* at = fits ? into.data() : apart.data();
   ASSIGN_OR_RETURN(TlsKey::Opened opened, opening_->open(record, at));
-  if (opened.content != TlsContent::data) {
-    Status taken = take_notice(opened.content, ByteView(at, opened.size));
-    plain_.clear();
-    RETURN_IF_ERROR(std::move(taken));
+  if (opened.content != TlsContent::data || opened.size == 0) {
+    if (++without_data_ > kWithoutDataMax) return Error(Code::bad_message, "TLS: too many records without data");
+    if (opened.content != TlsContent::data) RETURN_IF_ERROR(take_notice(opened.content, ByteView(at, opened.size)));
     return std::size_t(0);
   }
-  if (opened.size > 0) updates_ = 0;
+  without_data_ = 0;
   if (fits) return opened.size;
-  plain_.resize(opened.size);
-  plain_at_ = std::min(into.size(), plain_.size());
-  std::memcpy(into.data(), plain_.data(), plain_at_);
-  return plain_at_;
+  apart.resize(opened.size);
+  std::size_t given = std::min(into.size(), apart.size());
+  std::memcpy(into.data(), apart.data(), given);
+  plain_ = std::move(apart);
+  plain_at_ = given;
+  return given;
 }
 
 Status TlsStream::take_notice(TlsContent content, ByteView bytes) {
   ASSIGN_OR_RETURN(TlsNotice notice, parse_tls_notice(content, bytes));
   if (notice.end) read_end_ = Error(Code::end_of_stream);
   if (!notice.key_update) return Status();
-  if (++updates_ > kUpdatesMax) return Error(Code::bad_message, "TLS: too many key updates");
   opening_->renew();
   key_update_owed_ |= notice.update_requested;
   return Status();

@@ -29,6 +29,11 @@ class TlsStream final : public Connection {
   // does not speak TLS 1.3, `too_large` when it talks without end. An alert that says why was sent; close it then.
   Task<Status> handshake();
 
+  // Encrypted bytes that may still come, by and large; then reads fail with `too_large`. For the time in which nothing
+  // is proven yet.
+  void limit_reading(std::size_t bytes) { may_come_ = bytes; }
+  static constexpr std::size_t kUnlimited = ~std::size_t(0);
+
   // Proven by the handshake; nothing for an anonymous client.
   const std::optional<NodeId>& peer_id() const { return peer_.id; }
   // The same 256 bits at both ends of this connection and of no other (RFC 9266's idea, under a label of ours).
@@ -84,11 +89,12 @@ class TlsStream final : public Connection {
   std::unique_ptr<ssl_st, Free> ssl_;  // for the handshake alone
   std::optional<TlsKey> sealing_, opening_;
   Id binding_;
-  ByteVector plain_;               // a record that was decrypted and did not fit
+  ByteVector plain_;               // of a record that was proven and did not fit
   std::size_t plain_at_ = 0;       // how much of it was read
   std::optional<Error> failure_;   // for good
   std::optional<Error> read_end_;  // the other side is done
-  int updates_ = 0;                // of the other side's key, since the last data
+  int without_data_ = 0;           // records since the last one that held data
+  std::size_t may_come_ = kUnlimited;
   std::uint64_t records_per_key_ = kRecordsPerKey;
   bool established_ = false;
   bool key_update_owed_ = false;  // the other side wants us to renew our key too

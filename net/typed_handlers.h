@@ -1,5 +1,5 @@
-// Handlers by the types of their method: what Dispatcher::on() makes of a function. Apart from dispatcher.h because it
-// needs to know what a channel is; comes with channel.h.
+// Handlers by the types of their method: what Dispatcher::on() makes of a function, and how they answer. Apart from
+// dispatcher.h because it needs to know what a channel is; comes with channel.h.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,26 @@
 #include "net/channel.h"
 
 namespace vortex::net {
+
+template <class Method>
+void Channel::answer(std::uint64_t request, Result<Reply<Method>> result) {
+  const MethodInfo& method = Method::kInfo;
+  if (!open()) return;
+  if (!result.ok()) return answer_error(method, request, result.error());
+  if (result->payload.size() > method.response_payload_max)
+    return answer_error(method, request, Error(Code::too_large, "payload over the method's limit"));
+  FrameHeader header = answer_header(Kind::response, method, request, !result->payload.empty());
+  std::size_t before = outbox_.bytes();
+  Status added = outbox_.add(method.priority, header, result->response, method.body_max, std::move(result->payload),
+                             answer_room());
+  if (!added.ok()) return answer_failed(method, request, std::move(added).error());
+  answer_queued(outbox_.bytes() - before);
+}
+
+template <class Method>
+void Channel::finish(std::uint64_t request, Result<Reply<Method>> result) {
+  if (end_serving(request)) answer<Method>(request, std::move(result));
+}
 
 namespace detail {
 

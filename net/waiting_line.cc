@@ -16,14 +16,10 @@ Task<Status> WaitingLine::wait(Instant deadline) {
   TimerId timer = env_.clock().call_at(deadline, UniqueFunction<void()>(expire));
   bool woken = co_await waiter.parking.park();
   if (!waiter.late) env_.clock().cancel(timer);
-  if (!woken) {
-    bool was_notified = !waiter.queued && !waiter.late;
-    leave(waiter);
-    if (was_notified) notify_one();  // the notice was for whoever can use it
-    co_return Code::cancelled;
-  }
-  if (waiter.late) co_return Code::timed_out;
-  co_return Status();
+  if (woken && !waiter.late) co_return Status();
+  leave(waiter);
+  if (waiter.notified) notify_one();  // the notice was for whoever can use it
+  co_return Error(woken ? Code::timed_out : Code::cancelled);
 }
 
 void WaitingLine::leave(Waiter& waiter) {
@@ -36,6 +32,7 @@ void WaitingLine::notify_one() {
   if (waiting_.empty()) return;
   Waiter& first = *waiting_.front();
   leave(first);
+  first.notified = true;
   first.parking.wake();
 }
 

@@ -28,6 +28,7 @@ class WaitingLine {
     Parking parking;
     bool late = false;
     bool queued = true;
+    bool notified = false;
     std::list<Waiter*>::iterator place;  // while queued
   };
   void leave(Waiter& waiter);

@@ -63,6 +63,40 @@ TEST_CASE("a request that comes byte by byte does not hold its place for ever") 
   EXPECT_EQ(board.load.bytes(), 0);
 }
 
+TEST_CASE("a peer whose time is over in two ways at once is given up as one in one way is") {
+  PipeWorld world;
+  Dispatcher dispatcher;
+  serve_basics(dispatcher);
+  Switchboard board(world, dispatcher);
+  Pipe pipe(world.loop());
+  pipe.to_client->capacity = 0;
+  RunningChannel server(world, board, std::move(pipe.server), Role::client);
+  auto send = [&](ByteView bytes) { return world.run(pipe.client->write(std::span<const ByteView>(&bytes, 1))).ok(); };
+  auto header_of = [](Kind kind, std::uint32_t payload) {
+    FrameHeader header;
+    header.kind = static_cast<std::uint8_t>(kind);
+    header.request_id = 1;
+    header.payload_length = payload;
+    if (kind == Kind::request) header.method = EchoBulk::kInfo.number;
+    ByteVector bytes(kFrameHeaderSize);
+    store_header(header, bytes.data());
+    return bytes;
+  };
+  // It does not read the answer to this,
+  REQUIRE(send(header_of(Kind::ping, 0)));
+  world.advance(milliseconds(100));
+  // and does not come to the end of that.
+  REQUIRE(send(header_of(Kind::request, 1000)));
+  REQUIRE(board.load.requests() == 1);
+  world.oversleep(kWritePatience + seconds(1));
+  for (int i = 0; i < 20 && server->open(); ++i) {
+    world.advance(milliseconds(100));
+    if (server->open()) REQUIRE(send(ByteVector(1)));
+  }
+  REQUIRE(!server->open());
+  EXPECT_EQ(server->closed_because().message(), "the peer does not read");
+}
+
 TEST_CASE("clients fill their share of the connections, and members still come in") {
   World world(1);
   Machine& node = world.add_machine();

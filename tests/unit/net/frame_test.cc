@@ -295,6 +295,8 @@ TEST_CASE("requests that are taken back are not sent, answers are") {
     REQUIRE(outbox.add(Priority::normal, header, request, 100, id % 3 == 0 ? pattern(50) : Buffer()).ok());
   }
   EXPECT(outbox.drop_requests() == std::vector<std::uint64_t>({1, 3, 5, 7, 9}));
+  // They are not there any more.
+  for (std::uint64_t id = 1; id <= 11; ++id) EXPECT(!outbox.drop_request(Priority::normal, id));
   ByteVector bytes = bytes_of(outbox);
   EXPECT_EQ(bytes.size(), 5 * (kFrameHeaderSize + 4) + 50);
   EXPECT(parse_all(bytes, 1000).ok());

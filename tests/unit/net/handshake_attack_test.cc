@@ -394,6 +394,32 @@ TEST_CASE("bytes at random, and handshakes changed at random, are refused while 
   }
 }
 
+TEST_CASE("a Hello that is spread over more and more records is given up at the limit") {
+  Rig rig;
+  auto drip = [](TlsStream& stream) -> Task<void> {
+    Status shaken = co_await stream.handshake();
+    EXPECT(shaken.ok());
+    ByteVector bytes(kHelloHeaderSize + 2047);  // one less than it says
+    std::uint8_t header[] = {'V', 'X', 'N', 'H', 1, 0, 0x00, 0x08};
+    std::copy(std::begin(header), std::end(header), bytes.begin());
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      ByteView piece = ByteView(bytes).subspan(at, 1);
+      Status sent = co_await stream.write(std::span<const ByteView>(&piece, 1));
+      if (!sent.ok()) break;
+    }
+  };
+  Pipe pipe(rig.loop);
+  TlsContext context(rig.caller.identity);
+  TlsStream caller(context, std::move(pipe.client), TlsSide::client);
+  SecureHandshaker server = rig.node.make();
+  std::optional<Result<Secured>> outcome;
+  rig.group.spawn(Rig::accept(server, std::move(pipe.server), outcome));
+  rig.group.spawn(drip(caller));
+  rig.run();
+  REQUIRE(outcome);
+  EXPECT(outcome->is(Code::too_large));
+}
+
 TEST_CASE("a caller who never ends its first message is given up at the limit, not at the end of memory") {
   for (std::uint8_t first : {std::uint8_t(0x16), std::uint8_t('V')}) {
     Rig rig;

@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
+
 #include "base/task_group.h"
 #include "net/tls_stream.h"
 #include "tests/unit/net/fixed_random.h"
@@ -92,6 +94,13 @@ struct Foreign {
     }
     return all;
   }
+  // A record made by hand, under the key of the server, which sends none by itself.
+  void send_record(TlsKey& key, TlsContent content, ByteView bytes) {
+    ByteVector record = seal(key, bytes, content);
+    pipe.to_client->bytes.insert(pipe.to_client->bytes.end(), record.begin(), record.end());
+    pipe.to_client->changed.notify_all();
+    run();
+  }
   void write_at_server(ByteView bytes) { REQUIRE(SSL_write(ssl, bytes.data(), static_cast<int>(bytes.size())) > 0); }
   static Task<void> send(TlsStream& stream, ByteVector bytes, std::optional<Status>& done) {
     ByteView piece(bytes);
@@ -165,6 +174,7 @@ TEST_CASE("a record that was changed anywhere, repeated or left out is not opene
     ByteVector record = seal(sealing, bytes);
     record[at] ^= 0x40;
     EXPECT(!opening.open(record, plain.data()).ok());
+    EXPECT_EQ(std::ranges::count(ByteView(plain).first(bytes.size()), 0), bytes.size());
   }
   TlsKey sealing(TlsKey::Use::seal, secret_of(1, 32)), opening(TlsKey::Use::open, secret_of(1, 32));
   ByteVector first = seal(sealing, bytes), second = seal(sealing, bytes), third = seal(sealing, bytes);
@@ -237,4 +247,34 @@ TEST_CASE("a flood of key updates ends the connection") {
     foreign.run();
   }
   EXPECT(ended.is(Code::bad_message));
+}
+
+TEST_CASE("a flood of records without data ends the connection, a few between others do not") {
+  struct Nothing {
+    TlsContent content;
+    ByteVector bytes;
+  };
+  const Nothing kinds[] = {
+      {TlsContent::data, {}},
+      {static_cast<TlsContent>(0), {23, 0, 0, 0, 0}},  // data, and nothing but padding
+      {TlsContent::alert, {1, 90}},                    // user_canceled
+      {TlsContent::handshake, {4, 0, 0, 0}},           // a ticket
+  };
+  for (const Nothing& kind : kinds) {
+    Foreign foreign;
+    TlsKey key(TlsKey::Use::seal, foreign.unused.server_secret);
+    ByteVector received;
+    Status ended;
+    foreign.group.spawn(Foreign::receive(*foreign.client, received, ended));
+    std::uint8_t byte = 7;
+    for (int round = 0; round < 5; ++round) {
+      for (int i = 0; i < 32; ++i) foreign.send_record(key, kind.content, kind.bytes);
+      foreign.send_record(key, TlsContent::data, ByteView(&byte, 1));
+    }
+    EXPECT_EQ(received.size(), 5);
+    EXPECT(ended.ok());
+    for (int i = 0; i < 33; ++i) foreign.send_record(key, kind.content, kind.bytes);
+    EXPECT(ended.is(Code::bad_message));
+    EXPECT_EQ(received.size(), 5);
+  }
 }

@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -283,6 +284,45 @@ TEST_CASE("a byte changed on the way is noticed and nothing behind it is deliver
     REQUIRE(there.received);
     EXPECT(!there.received->ok());
     EXPECT(there.bytes.empty());
+  }
+}
+
+TEST_CASE("of a record that was changed nothing is handed out, whatever came with it and however it is read") {
+  for (std::size_t read_size = 1; read_size <= 150; ++read_size) {
+    World world;
+    world.open();
+    ByteVector good = pattern(50, 1), changed = pattern(60, 2);
+    Transfer first, second;
+    world.group.spawn(World::send(*world.client, good, 50, first.sent));
+    world.run();
+    std::size_t start = world.pipe.to_server->written;
+    world.pipe.to_server->tamper = [start](std::size_t at, std::uint8_t& byte) {
+      if (at == start + kTlsHeader + 59) byte ^= 1;
+    };
+    world.group.spawn(World::send(*world.client, changed, 60, second.sent));
+    world.run();
+    auto read = [](TlsStream& stream, std::size_t size, ByteVector& all, ByteVector& last,
+                   int& failures) -> Task<void> {
+      for (int i = 0; i < 200 && failures < 3; ++i) {
+        last.assign(size, 0);
+        auto count = co_await stream.read_some(last);
+        if (!count.ok()) {
+          EXPECT(count.is(Code::bad_message));
+          ++failures;
+          continue;
+        }
+        all.insert(all.end(), last.begin(), last.begin() + static_cast<std::ptrdiff_t>(*count));
+      }
+    };
+    ByteVector all, last;
+    int failures = 0;
+    world.group.spawn(read(*world.server, read_size, all, last, failures));
+    world.run();
+    EXPECT_EQ(failures, 3);
+    EXPECT(equal(all, good));
+    // Not even where the reader must not look.
+    if (read_size >= 8)
+      EXPECT(std::search(last.begin(), last.end(), changed.begin(), changed.begin() + 8) == last.end());
   }
 }
 
