@@ -1,6 +1,7 @@
 // What managers ask of each other, and what people ask of them.
 #include <algorithm>
 
+#include "base/finish.h"
 #include "net/peers.h"
 #include "net/typed_handlers.h"
 #include "node/managers.h"
@@ -44,7 +45,7 @@ Task<void> Managers::ask_others(typename Method::Request request, Instant deadli
     if (!wanted || member.id == membership_.id()) return;
     others.spawn(ask(*this, net::Target(member.id, member.address), request, patience, take));
   });
-  co_await others.join();
+  co_await finish(others);
 }
 
 net::UpkeepReport Managers::report() const {

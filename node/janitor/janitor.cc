@@ -2,8 +2,7 @@
 
 #include <map>
 
-#include "base/log.h"
-#include "base/task_group.h"
+#include "base/finish.h"
 #include "base/window.h"
 
 namespace vortex::node {
@@ -34,7 +33,7 @@ Task<Status> for_each_of(Env& env, std::vector<T> items, Make make) {
     group.spawn(with_permit_of(make(std::move(item)), std::move(*permit)));
   }
   if (cancelled) group.cancel();
-  co_await group.join();
+  co_await finish(group);
   if (cancelled) co_return Code::cancelled;
   co_return Status();
 }
@@ -45,9 +44,9 @@ Janitor::Janitor(Env& env, dht::Records& records, ChunkRecords& chunks, chunker:
                  Erase erase)
     : env_(env), records_(records), chunks_(chunks), nodes_(nodes), places_(places), erase_(std::move(erase)) {}
 
-Task<Status> Janitor::settle(Leftovers leftovers, SurveyTerms terms) {
+Task<Status> Janitor::settle(Leftovers leftovers) {
   // What makes others' work first: a settled upload settles its references, and those condemn chunks.
-  auto upload = [this, terms](UploadName name) { return settle_upload(name, terms); };
+  auto upload = [this](SilentUpload silent) { return settle_upload(silent); };
   CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.uploads), std::move(upload)));
   auto release = [this](dht::Key key) { return settle_release(std::move(key)); };
   CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.releases), std::move(release)));
@@ -69,15 +68,13 @@ Task<Status> Janitor::settle(Leftovers leftovers, SurveyTerms terms) {
   CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.unreferenced), std::move(unreferenced)));
   auto overrated = [this](ChunkId chunk) { return lower(chunk); };
   CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.overrated), std::move(overrated)));
-  FileTime condemned_before = terms.now - FileTime(terms.reclaim_grace.count());
-  auto doomed = [this, condemned_before](ChunkId chunk) { return finish(chunk, condemned_before); };
+  auto doomed = [this](DoomedChunk chunk) { return end_chunk(chunk); };
   CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.doomed), std::move(doomed)));
   co_return co_await forget_operations(std::move(leftovers.operations));
 }
 
-Task<Status> Janitor::settle_upload(UploadName upload, SurveyTerms terms) {
-  FileTime silent_since = terms.now - FileTime(terms.upload_silence.count());
-  Status settled = co_await chunks_.settle_upload(upload, silent_since, nodes_, kWalkPatience);
+Task<Status> Janitor::settle_upload(SilentUpload upload) {
+  Status settled = co_await chunks_.settle_upload(upload.name, upload.silent_since, nodes_, kWalkPatience);
   if (settled.ok()) ++stats_.uploads;
   co_return settled;
 }
@@ -118,11 +115,11 @@ Task<Status> Janitor::erase(NodeId node, ChunkId chunk, CopyNumber up_to) {
   co_return erased;
 }
 
-Task<Status> Janitor::finish(ChunkId chunk, FileTime condemned_before) {
+Task<Status> Janitor::end_chunk(DoomedChunk doomed) {
   ChunkRecords::Erase erase_copy = [this](NodeId node, ChunkId of, CopyNumber up_to) { return erase(node, of, up_to); };
   for (std::size_t step = 0; step < kDropStepsMax; ++step) {
     CO_ASSIGN_OR_RETURN(DropProgress progress,
-                        co_await chunks_.drop_step(chunk, condemned_before, erase_copy, kStepPatience));
+                        co_await chunks_.drop_step(doomed.chunk, doomed.condemned_before, erase_copy, kStepPatience));
     if (progress == DropProgress::gone) ++stats_.forgotten_chunks;
     if (progress != DropProgress::more) break;
   }

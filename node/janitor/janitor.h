@@ -24,16 +24,16 @@ class Janitor {
           Erase erase);
 
   // Does what can be done now of it; the rest is found again. Fails only with `cancelled`.
-  Task<Status> settle(Leftovers leftovers, SurveyTerms terms);
+  Task<Status> settle(Leftovers leftovers);
   const JanitorStats& stats() const { return stats_; }
 
  private:
-  Task<Status> settle_upload(UploadName upload, SurveyTerms terms);
+  Task<Status> settle_upload(SilentUpload upload);
   Task<Status> settle_release(dht::Key release);
   Task<Status> settle_references(UploadName upload, std::vector<ChunkId> chunks);
   Task<Status> condemn(ChunkId chunk);
   Task<Status> lower(ChunkId chunk);
-  Task<Status> finish(ChunkId chunk, FileTime condemned_before);
+  Task<Status> end_chunk(DoomedChunk doomed);
   Task<Status> forget_operations(std::vector<VersionedKey> operations);
   Task<Status> erase(NodeId node, ChunkId chunk, CopyNumber up_to);
 

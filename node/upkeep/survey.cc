@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace vortex::node {
 
 namespace {
@@ -55,7 +57,12 @@ class Surveyor {
   }
 
  private:
-  bool before(FileTime at, Duration age) const { return at <= terms_.now - FileTime(age.count()); }
+  // Has what bears this stamp been there for so long?
+  bool older(const dht::KeyView& key, FileTime at, Duration age) const {
+    if (at <= terms_.now || !terms_.stamps) return at <= terms_.now - FileTime(age.count());
+    std::uint64_t hash = xxh3(key.place.bytes) ^ xxh3(key.name);
+    return terms_.stamps->seen_for(hash, terms_.steady, age);
+  }
 
   void header(const Id& place, ByteView value) {
     auto record = chunk_record_in(place, value);
@@ -88,8 +95,14 @@ class Surveyor {
     ChunkCensus& census = found_.census;
     if (references_ == 0 && record_.condemned == 0) note(found_.leftovers.unreferenced, chunk_);
     bool doomed = record_.condemned != 0 && references_ == 0;
-    if (!record_.drops.empty() || (doomed && before(record_.condemned, terms_.reclaim_grace)))
-      note(found_.leftovers.doomed, chunk_);
+    const ByteVector header = begin_of(RecordKind::header);
+    bool due = doomed && older(dht::KeyView(chunk_, header), record_.condemned, terms_.reclaim_grace);
+    if (due || !record_.drops.empty()) {
+      DoomedChunk chunk;
+      chunk.chunk = chunk_;
+      if (due) chunk.condemned_before = record_.condemned + 1;
+      note(found_.leftovers.doomed, chunk);
+    }
     if (references_ == 0) {
       ++census.condemned;
       return;
@@ -117,29 +130,31 @@ class Surveyor {
     const dht::KeyView key = record.key();
     auto id = id_behind(key.name.subspan(1));
     if (!id) return;
-    UploadName name;
-    name.place = key.place;
-    name.id = *id;
+    SilentUpload silent;
+    silent.name.place = key.place;
+    silent.name.id = *id;
+    silent.silent_since = terms_.now - FileTime(terms_.upload_silence.count());
     if (!record.elsewhere()) {
       auto upload = decode_record<Upload>(record.value());
       if (!upload.ok()) return;
       Duration age = upload->state == UploadState::open ? terms_.upload_silence : terms_.follow_up;
-      if (!before(upload->renewed, age)) return;
+      if (!older(key, upload->renewed, age)) return;
+      silent.silent_since = upload->renewed + 1;
     }
-    note(found_.leftovers.uploads, std::move(name));
+    note(found_.leftovers.uploads, silent);
   }
 
   void release(const dht::PackedRecord& record) {
     if (!record.elsewhere()) {
       auto release = decode_record<Release>(record.value());
-      if (!release.ok() || !before(release->at, terms_.follow_up)) return;
+      if (!release.ok() || !older(record.key(), release->at, terms_.follow_up)) return;
     }
     note(found_.leftovers.releases, record.key().copy());
   }
 
   void operation(const dht::PackedRecord& record) {
     auto operation = decode_record<OperationRecord>(record.value());
-    if (!operation.ok() || !before(operation->at, terms_.operations_kept)) return;
+    if (!operation.ok() || !older(record.key(), operation->at, terms_.operations_kept)) return;
     VersionedKey old;
     old.key = record.key().copy();
     old.version = record.version();
@@ -157,6 +172,22 @@ class Surveyor {
 };
 
 }  // namespace
+
+bool FutureStamps::seen_for(std::uint64_t key, Instant now, Duration age) {
+  auto seen = seen_.find(key);
+  if (seen == seen_.end()) {
+    if (seen_.size() >= kStampsMax) return false;
+    seen = seen_.emplace(key, Seen()).first;
+    seen->second.since = now;
+  }
+  seen->second.look = look_;
+  return now - seen->second.since >= age;
+}
+
+void FutureStamps::end_look() {
+  std::erase_if(seen_, [this](const auto& entry) { return entry.second.look != look_; });
+  ++look_;
+}
 
 void ChunkCensus::add(const ChunkCensus& other) {
   chunks += other.chunks;

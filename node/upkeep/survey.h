@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "node/files/keys.h"
@@ -11,9 +12,30 @@
 
 namespace vortex::node {
 
+// Stamps that lie in the future by this node's wall clock: then a clock jumped or differs, and what counts is how long
+// this node has seen them.
+class FutureStamps {
+ public:
+  // Seen for so long, as of all calls with this key in looks that followed each other?
+  bool seen_for(std::uint64_t key, Instant now, Duration age);
+  // A look over everything has ended.
+  void end_look();
+
+ private:
+  static constexpr std::size_t kStampsMax = 64 * 1024;
+  struct Seen {
+    Instant since;
+    std::uint64_t look = 0;
+  };
+  std::map<std::uint64_t, Seen> seen_;
+  std::uint64_t look_ = 0;
+};
+
 // When records that somebody else may still see to become the janitor's.
 struct SurveyTerms {
-  FileTime now = 0;                                 // wall time
+  FileTime now = 0;  // wall time
+  Instant steady{};
+  FutureStamps* stamps = nullptr;
   Duration upload_silence = std::chrono::hours(1);  // an open upload not renewed for so long is given up
   Duration follow_up = seconds(30);                 // what a commit leaves is left to its own node for so long
   Duration reclaim_grace = std::chrono::hours(1);   // a chunk that nobody refers to stays for so long
@@ -29,6 +51,14 @@ struct PendingReference {
   ChunkId chunk;
   UploadName upload;
 };
+struct SilentUpload {
+  UploadName name;
+  FileTime silent_since = 0;  // an open one that was not renewed from then on is given up
+};
+struct DoomedChunk {
+  ChunkId chunk;
+  FileTime condemned_before = 0;
+};
 struct VersionedKey {
   dht::Key key;
   dht::Version version = 0;
@@ -36,12 +66,12 @@ struct VersionedKey {
 
 // For the janitor.
 struct Leftovers {
-  std::vector<UploadName> uploads;  // committed, aborted, or silent
+  std::vector<SilentUpload> uploads;  // committed, aborted, or silent
   std::vector<dht::Key> releases;
   std::vector<PendingReference> references;
   std::vector<ChunkId> unreferenced;     // and not condemned
   std::vector<ChunkId> overrated;        // with more replicas than anybody wants any more
-  std::vector<ChunkId> doomed;           // condemned for long enough, or with drops to finish
+  std::vector<DoomedChunk> doomed;       // condemned for long enough, or with drops to finish
   std::vector<VersionedKey> operations;  // old
 };
 

@@ -31,9 +31,11 @@ Task<void> Upkeep::stop() { return tasks_.stop(); }
 
 void Upkeep::hurry() { hurry_ = true; }
 
-SurveyTerms Upkeep::terms() const {
+SurveyTerms Upkeep::terms() {
   SurveyTerms terms;
   terms.now = env_.clock().wall_now().time_since_epoch().count();
+  terms.steady = env_.now();
+  terms.stamps = &stamps_;
   terms.upload_silence = options_.upload_silence;
   terms.follow_up = options_.follow_up;
   terms.reclaim_grace = options_.reclaim_grace;
@@ -55,6 +57,7 @@ Task<Status> Upkeep::look() {
     if (tidying_) continue;
     leftovers_.push_back(std::move(found->leftovers));
   }
+  stamps_.end_look();
   found_.notify_all();
   if (on_look_) on_look_(led);
   co_return Status();
@@ -86,7 +89,7 @@ Task<void> Upkeep::tidy() {
     tidying_ = true;
     std::vector<Leftovers> all = std::exchange(leftovers_, {});
     for (Leftovers& leftovers : all) {
-      (void)(co_await janitor_.settle(std::move(leftovers), terms())).ok();
+      (void)(co_await janitor_.settle(std::move(leftovers))).ok();
       Status slept = co_await sleep_for(env_, kWalkPause);
       if (!slept.ok()) co_return;
     }

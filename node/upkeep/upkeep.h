@@ -57,7 +57,7 @@ class Upkeep {
   Task<void> run();
   Task<void> tidy();
   Task<Status> look();
-  SurveyTerms terms() const;
+  SurveyTerms terms();
 
   Env& env_;
   const LedRecords& records_;
@@ -66,6 +66,7 @@ class Upkeep {
   const UpkeepOptions options_;
   OnNeeds on_needs_;
   OnLook on_look_;
+  FutureStamps stamps_;
   std::map<dht::PartitionNumber, PartitionCensus> seen_;
   std::vector<Leftovers> leftovers_;  // of the last look, for the janitor
   Event found_;

@@ -219,7 +219,9 @@ Task<Status> HealNode::open() {
 }
 
 Task<void> HealNode::run() {
-  Status opened = co_await open();
+  // One that left is let in by nobody.
+  Status opened = Code::cancelled;
+  if (roster_.belongs(number_)) opened = co_await open();
   if (opened.ok() && !stopping_) co_await ending_.park();
   if (!opened.ok() && !opened.is(Code::cancelled)) env_.fail_stop(opened.error().to_string());
   if (managers_) co_await managers_->stop();

@@ -63,7 +63,7 @@ class RosterView final : public node::ClusterView {
  public:
   explicit RosterView(const Roster& roster) : roster_(roster) {}
   const dht::Ring& ring() override { return roster_.ring(); }
-  net::Target target(const NodeId& node) override { return roster_.facts().target(roster_.facts().number_of(node)); }
+  net::Target target(const NodeId& node) override { return roster_.target(node); }
   bool dead(const NodeId& node) override { return roster_.health(node) != node::HolderHealth::well; }
 
  private:

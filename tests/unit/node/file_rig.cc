@@ -245,7 +245,7 @@ ChunkCensus FileRig::look(SurveyTerms terms, bool settle) {
       CO_ASSIGN_OR_RETURN(Findings found, co_await survey(env, rig->led, partition, rig->places, with));
       into->add(found.census);
       rig->needs.insert(rig->needs.end(), found.needs.begin(), found.needs.end());
-      if (and_settle) CO_RETURN_IF_ERROR(co_await rig->keeper.settle(std::move(found.leftovers), with));
+      if (and_settle) CO_RETURN_IF_ERROR(co_await rig->keeper.settle(std::move(found.leftovers)));
     }
     co_return Status();
   };
