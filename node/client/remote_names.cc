@@ -97,6 +97,15 @@ Task<Status> RemoteNames::rename(std::string path, std::string to, bool no_repla
   co_return Status();
 }
 
+Task<Result<Inode>> RemoteNames::set(std::string path, bool follow, AttributeChange attributes, Duration timeout) {
+  net::SetAttributesRequest request;
+  request.path = std::move(path);
+  request.follow = follow;
+  request.change = encode(attributes);
+  request.terms = terms_of(change(timeout));
+  co_return inode_of(co_await files_.call<net::SetAttributes>(std::move(request), true, timeout));
+}
+
 Task<Status> RemoteNames::remove(std::string path, net::RemoveWhat what, Duration timeout) {
   net::RemoveFileRequest request;
   request.path = std::move(path);

@@ -29,6 +29,8 @@ class RemoteNames {
   Task<Result<Inode>> link(std::string path, std::string to, Duration timeout);
   Task<Result<Inode>> copy(std::string path, std::string to, Duration timeout);
   Task<Status> rename(std::string path, std::string to, bool no_replace, Duration timeout);
+  // `follow`: a symbolic link at the end.
+  Task<Result<Inode>> set(std::string path, bool follow, AttributeChange attributes, Duration timeout);
   Task<Status> remove(std::string path, net::RemoveWhat what, Duration timeout);
   // A directory with all that is in it, as long as that takes: `timeout` is for each step. Returns how many entries
   // there were.

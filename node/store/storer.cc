@@ -151,6 +151,7 @@ Task<Result<Inode>> Storer::write(std::string path, std::uint64_t offset, ByteSo
   CO_ASSIGN_OR_RETURN(OpenedFile file, co_await files_.open(path, options.record_timeout));
   if (file.inode.type == FileType::directory) co_return Code::is_directory;
   CO_RETURN_IF_ERROR(check(options.change.only_if, file.inode));
+  if (offset == kAtEnd) offset = file.inode.size;
   options.change.only_if.version.reset();
   options.change.only_if.etag = file.inode.etag;
   if (!file.inode.manifest) {

@@ -36,9 +36,10 @@ class Storer {
   Storer(Env& env, FileRecords& files, ChunkHolders& holders) : env_(env), files_(files), holders_(holders) {}
 
   Task<Result<Inode>> store(std::string path, ByteSource& source, StoreOptions options);
-  // The bytes at the end of the file give way to nothing, those at `offset` to the source's: appends (offset: the
-  // size), overwrites, and fills what lies between with a hole. The rest of the file stays, and is not read.
-  // `precondition_failed` when somebody else changes the file meanwhile.
+  // The bytes of the file from `offset` on give way to the source's, as many as there are; what lies between the end
+  // and `offset` becomes a hole. The rest of the file stays, and is not read. `precondition_failed` when somebody else
+  // changes the file meanwhile.
+  static constexpr std::uint64_t kAtEnd = UINT64_MAX;  // as offset: behind the last byte
   Task<Result<Inode>> write(std::string path, std::uint64_t offset, ByteSource& source, StoreOptions options);
 
   const SendStats& stats() const { return stats_; }
