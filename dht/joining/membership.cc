@@ -85,7 +85,7 @@ Membership::~Membership() { CHECK(!started_); }
 Address Membership::address() const {
   if (!options_.advertise.host.empty()) return options_.advertise;
   Address address = options_.listen;
-  if (address.port == 0) address.port = server_.local().port;
+  if (address.port == 0 && server_.listening()) address.port = server_.local().port;
   return address;
 }
 

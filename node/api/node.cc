@@ -107,6 +107,8 @@ Result<Node> Node::start(NodeOptions options) {
 
 Node::Node(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
+Node::Node(Node&& other) noexcept = default;
+
 Node& Node::operator=(Node&& other) noexcept {
   stop();
   state_ = std::move(other.state_);

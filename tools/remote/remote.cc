@@ -45,13 +45,8 @@ Task<Status> run_body(Env& env, const cli::ConnectionSettings& settings, const c
 
 }  // namespace
 
-Remote::Remote(Env& e, const cli::ConnectionSettings& settings)
-    : env(e),
-      timeout(settings.timeout),
-      session(e, session_options(settings)),
-      files(e, session.peers(), session),
-      holders(session.peers(), session),
-      names(e, files) {}
+Remote::Remote(Env& environment, const cli::ConnectionSettings& settings)
+    : ClientParts(environment, session_options(settings), settings.timeout) {}
 
 Status run_with_cluster(const cli::Invocation& invocation, cli::Output& out, const Body& body) {
   ASSIGN_OR_RETURN(cli::ConnectionSettings settings,

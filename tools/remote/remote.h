@@ -3,22 +3,14 @@
 
 #include <functional>
 
-#include "node/client/remote_names.h"
-#include "node/client/session.h"
+#include "node/client/client_parts.h"
 #include "tools/cli/command.h"
 #include "tools/cli/connection.h"
 
 namespace vortex::remote {
 
-struct Remote {
-  Remote(Env& e, const cli::ConnectionSettings& settings);
-
-  Env& env;
-  const Duration timeout;  // of one request
-  node::Session session;
-  node::RemoteFiles files;
-  node::RemoteHolders holders;
-  node::RemoteNames names;
+struct Remote : node::ClientParts {
+  Remote(Env& environment, const cli::ConnectionSettings& settings);
 };
 
 using Body = std::function<Task<Status>(Remote& remote, const cli::Invocation& invocation, cli::Output& out)>;

@@ -48,15 +48,19 @@ Result<NodeSettings> read_node_settings(const std::vector<std::string>& argument
   return into;
 }
 
-std::string node_help() {
+std::string node_options_help() {
   NodeSettings unused;
   bool log_json = false;
   Settings settings;
   declare_all(settings, unused, log_json);
+  return settings.help();
+}
+
+std::string node_help() {
   return "usage: vortex-node --data DIR (--create | --join TOKEN)    at the first start\n"
          "       vortex-node --data DIR                              later\n\n"
          "One node of a VortexNetFS cluster.\n\n" +
-         settings.help();
+         node_options_help();
 }
 
 }  // namespace vortex

@@ -23,6 +23,8 @@ struct NodeSettings {
 // Reads the command line, then the configuration file that it names, if any. Errors are bad_config and name the
 // setting.
 Result<NodeSettings> read_node_settings(const std::vector<std::string>& arguments);
+// A line for each option.
+std::string node_options_help();
 // For --help.
 std::string node_help();
 

@@ -11,7 +11,8 @@ std::vector<cli::Command> commands() {
   for (auto family : {transfer_commands, list_commands, file_commands, cluster_commands, nodes_commands,
                       repair_commands, access_commands, dev_commands})
     std::ranges::move(family(), std::back_inserter(all));
-  for (auto one : {bench_command, chunk_command, wal_inspect_command, chunks_inspect_command, version_command})
+  for (auto one :
+       {bench_command, chunk_command, wal_inspect_command, chunks_inspect_command, completion_command, version_command})
     all.push_back(one());
   return all;
 }

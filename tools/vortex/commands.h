@@ -15,6 +15,7 @@ cli::Command bench_command();
 cli::Command chunk_command();
 cli::Command chunks_inspect_command();
 std::vector<cli::Command> cluster_commands();
+cli::Command completion_command();
 std::vector<cli::Command> dev_commands();
 std::vector<cli::Command> file_commands();
 std::vector<cli::Command> list_commands();
