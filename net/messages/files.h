@@ -148,7 +148,8 @@ struct UploadId {
 };
 struct OpenUploadRequest {
   std::string path;
-  VORTEX_FIELDS(path)
+  std::uint8_t replicas = 0;  // wanted of the chunks; 0: as many as the directory's policy says
+  VORTEX_FIELDS(path, replicas)
 };
 struct OpenUploadResponse {
   UploadId upload;
@@ -215,6 +216,17 @@ struct CopyFileRequest {
   VORTEX_FIELDS(path, to, terms)
 };
 
+// Where a name is kept: the place of its entry, of a directory that of its own entries.
+struct LocateFileRequest {
+  std::string path;
+  VORTEX_FIELDS(path)
+};
+struct LocateFileResponse {
+  Id place;
+  ByteVector inode;  // record
+  VORTEX_FIELDS(place, inode)
+};
+
 // clang-format off
 #define VORTEX_FILES_MESSAGES(X) \
   X(128, OpenFile,      OpenFileRequest,      OpenFileResponse,      256 * kKiB,    0, 0, frame, true,  client, normal) \
@@ -234,7 +246,8 @@ struct CopyFileRequest {
   X(142, CommitUpload,  CommitUploadRequest,  FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal) \
   X(143, AbortUpload,   AbortUploadRequest,   AbortUploadResponse,   1 * kKiB,      0, 0, frame, true,  client, normal) \
   X(144, FindChunks,    FindChunksRequest,    FindChunksResponse,    kFrameBodyMax, 0, 0, frame, true,  client, normal) \
-  X(145, CopyFile,      CopyFileRequest,      FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal)
+  X(145, CopyFile,      CopyFileRequest,      FileResponse,          128 * kKiB,    0, 0, frame, false, client, normal) \
+  X(146, LocateFile,    LocateFileRequest,    LocateFileResponse,    256 * kKiB,    0, 0, frame, true,  client, normal)
 // clang-format on
 VORTEX_FILES_MESSAGES(VORTEX_MESSAGE_TAG)
 

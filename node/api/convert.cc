@@ -35,7 +35,7 @@ FileInfo info_of(const node::Inode& inode) {
   info.uid = inode.attributes.uid;
   info.gid = inode.attributes.gid;
   info.links = inode.links;
-  info.modified = Time(std::chrono::duration_cast<Time::duration>(std::chrono::nanoseconds(inode.attributes.modified)));
+  info.modified = Time(std::chrono::nanoseconds(inode.attributes.modified));
   info.target = inode.target;
   for (const node::Xattr& xattr : inode.attributes.xattrs) {
     auto bytes = std::as_bytes(std::span(xattr.value));
@@ -44,9 +44,7 @@ FileInfo info_of(const node::Inode& inode) {
   return info;
 }
 
-node::FileTime file_time(Time time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
+node::FileTime file_time(Time time) { return time.time_since_epoch().count(); }
 
 node::AttributeChange change_of(AttributeChange change) {
   node::AttributeChange out;

@@ -114,7 +114,7 @@ using Status = Result<void>;
 using Bytes = std::vector<std::byte>;
 template <class T>
 using Done = std::function<void(Result<T>)>;
-using Time = std::chrono::system_clock::time_point;
+using Time = std::chrono::sys_time<std::chrono::nanoseconds>;
 
 inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 inline std::string_view as_text(std::span<const std::byte> bytes) {

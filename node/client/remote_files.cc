@@ -42,9 +42,41 @@ Task<Result<Inode>> RemoteFiles::store_small(std::string path, ByteVector conten
   co_return inode_in(co_await call<net::StoreFile>(std::move(request), named, change.timeout));
 }
 
-Task<Result<OpenedUpload>> RemoteFiles::open_upload(std::string path, Duration timeout) {
+Task<Result<std::vector<Result<Inode>>>> RemoteFiles::store_many(std::vector<SmallFile> files, Duration timeout) {
+  net::StoreFilesRequest request;
+  bool named = true;
+  for (SmallFile& file : files) {
+    net::StoreFileRequest& one = request.files.emplace_back();
+    one.path = std::move(file.path);
+    one.content = std::move(file.content);
+    one.attributes = encode(file.attributes);
+    one.terms = terms_of(file.change);
+    named = named && file.change.operation.has_value();
+  }
+  CO_ASSIGN_OR_RETURN(net::StoreFilesResponse response,
+                      co_await call<net::StoreFiles>(std::move(request), named, timeout));
+  if (response.results.size() != files.size()) co_return Error(Code::bad_message, "another number of results");
+  std::vector<Result<Inode>> results;
+  for (net::StoredFileResult& result : response.results) {
+    if (result.code == 0) {
+      results.push_back(decode_record<Inode>(result.inode));
+    } else {
+      results.emplace_back(Error(code_from_number(result.code), std::move(result.message)));
+    }
+  }
+  co_return results;
+}
+
+Task<Result<net::LocateFileResponse>> RemoteFiles::locate(std::string path, Duration timeout) {
+  net::LocateFileRequest request;
+  request.path = std::move(path);
+  co_return co_await call<net::LocateFile>(std::move(request), true, timeout);
+}
+
+Task<Result<OpenedUpload>> RemoteFiles::open_upload(std::string path, std::uint8_t replicas, Duration timeout) {
   net::OpenUploadRequest request;
   request.path = std::move(path);
+  request.replicas = replicas;
   // One that is opened twice is aborted by the janitor once.
   CO_ASSIGN_OR_RETURN(net::OpenUploadResponse response,
                       co_await call<net::OpenUpload>(std::move(request), true, timeout));

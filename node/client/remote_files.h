@@ -25,7 +25,7 @@ class RemoteFiles final : public FileRecords {
 
   Task<Result<OpenedFile>> open(std::string path, Duration timeout) override;
   Task<Result<Inode>> store_small(std::string path, ByteVector content, Attributes attributes, Change change) override;
-  Task<Result<OpenedUpload>> open_upload(std::string path, Duration timeout) override;
+  Task<Result<OpenedUpload>> open_upload(std::string path, std::uint8_t replicas, Duration timeout) override;
   Task<Status> renew_upload(UploadName upload, Duration timeout) override;
   Task<Status> add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout) override;
   Task<Status> add_references(UploadName upload, std::string path, std::vector<ChunkId> chunks,
@@ -34,6 +34,17 @@ class RemoteFiles final : public FileRecords {
   Task<Status> abort_upload(UploadName upload, Duration timeout) override;
   Task<Result<std::vector<std::optional<ChunkRecord>>>> find_chunks(std::vector<ChunkId> chunks,
                                                                     Duration timeout) override;
+
+  // Small files, each as store_small() would, in one request; the results in their order. All of it fails when the
+  // request does.
+  struct SmallFile {
+    std::string path;
+    ByteVector content;
+    Attributes attributes;
+    Change change;
+  };
+  Task<Result<std::vector<Result<Inode>>>> store_many(std::vector<SmallFile> files, Duration timeout);
+  Task<Result<net::LocateFileResponse>> locate(std::string path, Duration timeout);
 
   // Any message of the file system. `repeatable`: may be sent again when it is not known what became of it; then
   // `again` of the terms, where there are any, is set.
@@ -50,6 +61,8 @@ namespace detail {
 template <class Request>
 void mark_again(Request& request) {
   if constexpr (requires { request.terms.again; }) request.terms.again = true;
+  if constexpr (requires { request.files.front().terms.again; })
+    for (auto& file : request.files) file.terms.again = true;
 }
 }  // namespace detail
 

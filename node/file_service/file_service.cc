@@ -138,7 +138,8 @@ Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeo
   co_return fresh.bytes;
 }
 
-Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string path, Duration timeout) {
+Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string path, std::uint8_t replicas,
+                                                    Duration timeout) {
   CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve_file(caller, std::move(path), false, timeout));
   CO_ASSIGN_OR_RETURN(Inode directory, co_await names_.tree().directory(at.directory, timeout));
   OpenedUpload opened;
@@ -146,6 +147,14 @@ Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string p
   std::size_t nodes = opened.policy.replicas;
   if (options_.active_nodes) nodes = options_.active_nodes();
   if (nodes == 0) co_return Error(Code::too_few_nodes, "no node takes chunks now");
+  if (replicas > 0) {
+    opened.policy.replicas = replicas;
+    opened.policy.replicas_min = std::min(opened.policy.replicas_min, replicas);
+    CO_RETURN_IF_ERROR(validate(opened.policy));
+    if (replicas > nodes)
+      co_return Error(Code::too_few_nodes,
+                      std::to_string(replicas) + " copies need as many nodes, and there are " + std::to_string(nodes));
+  }
   opened.copies_min = static_cast<std::uint8_t>(std::min<std::size_t>(opened.policy.replicas_min, nodes));
   Upload terms;
   terms.replicas = opened.policy.replicas;
@@ -231,6 +240,17 @@ Task<Result<std::vector<std::optional<ChunkRecord>>>> FileService::find_chunks(s
   co_return found;
 }
 
+Task<Result<FileService::Located>> FileService::locate(Caller caller, std::string path, Duration timeout) {
+  Located located;
+  CO_ASSIGN_OR_RETURN(located.inode, co_await names_.stat(caller, path, Follow::yes, timeout));
+  located.place = located.inode.id;
+  if (located.inode.type == FileType::directory) co_return located;
+  CO_ASSIGN_OR_RETURN(
+      Resolved at, co_await names_.resolve(std::move(caller), std::move(path), Permission::read, Follow::yes, timeout));
+  located.place = names_.tree().upload_place(at.directory, at.name);
+  co_return located;
+}
+
 namespace {
 
 Task<Status> gather(std::vector<ChunkId>* into, ChunkId chunk) {
@@ -248,7 +268,7 @@ Task<Result<Inode>> FileService::copy(Caller caller, std::string path, std::stri
   if (from.content)
     co_return co_await store_small(std::move(caller), std::move(to), std::move(*from.content), std::move(attributes),
                                    std::move(change));
-  CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await open_upload(caller, to, change.timeout));
+  CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await open_upload(caller, to, 0, change.timeout));
   // Each chunk is referenced before the copy is committed, as if it had been stored again.
   std::vector<ChunkId> chunks;
   std::vector<ChunkId>* gathered = &chunks;

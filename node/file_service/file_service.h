@@ -43,7 +43,7 @@ class FileService {
   Task<Result<OpenedFile>> open(Caller caller, std::string path, Follow follow, bool content, Duration timeout);
   Task<Result<Inode>> store_small(Caller caller, std::string path, ByteVector content, Attributes attributes,
                                   Change change);
-  Task<Result<OpenedUpload>> open_upload(Caller caller, std::string path, Duration timeout);
+  Task<Result<OpenedUpload>> open_upload(Caller caller, std::string path, std::uint8_t replicas, Duration timeout);
   // Receipts whose seals do not hold are refused with `invalid_argument`.
   Task<Status> add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout);
   // The chunks must be those of the file at `path`, which the caller may read.
@@ -51,6 +51,12 @@ class FileService {
                               Duration timeout);
   Task<Result<Inode>> commit(Caller caller, std::string path, CommitOrder order, Change change);
   Task<Result<std::vector<std::optional<ChunkRecord>>>> find_chunks(std::vector<ChunkId> chunks, Duration timeout);
+  struct Located {
+    Id place;
+    Inode inode;
+  };
+  // Where the name is kept, for who may read it.
+  Task<Result<Located>> locate(Caller caller, std::string path, Duration timeout);
   // By reference: no byte moves.
   Task<Result<Inode>> copy(Caller caller, std::string path, std::string to, Change change);
 
@@ -89,7 +95,7 @@ class LocalFiles final : public FileRecords {
 
   Task<Result<OpenedFile>> open(std::string path, Duration timeout) override;
   Task<Result<Inode>> store_small(std::string path, ByteVector content, Attributes attributes, Change change) override;
-  Task<Result<OpenedUpload>> open_upload(std::string path, Duration timeout) override;
+  Task<Result<OpenedUpload>> open_upload(std::string path, std::uint8_t replicas, Duration timeout) override;
   Task<Status> renew_upload(UploadName upload, Duration timeout) override;
   Task<Status> add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout) override;
   Task<Status> add_references(UploadName upload, std::string path, std::vector<ChunkId> chunks,

@@ -202,6 +202,18 @@ Task<Result<net::FileResponse>> serve(FileService& service, net::Context context
       co_await service.copy(std::move(caller), std::move(request.path), std::move(request.to), std::move(change)));
 }
 
+Task<Result<net::LocateFileResponse>> serve(FileService& service, net::Context context,
+                                            net::LocateFileRequest request) {
+  CO_ASSIGN_OR_RETURN(Caller caller, service.caller_of(context));
+  Duration timeout = time_left(service.env(), context);
+  CO_ASSIGN_OR_RETURN(FileService::Located located,
+                      co_await service.locate(std::move(caller), std::move(request.path), timeout));
+  net::LocateFileResponse response;
+  response.place = located.place;
+  response.inode = encode_record(located.inode);
+  co_return response;
+}
+
 template <class Method>
 void serve_with(net::Dispatcher& dispatcher, FileService& service) {
   FileService* self = &service;
@@ -226,6 +238,7 @@ void FileService::serve(net::Dispatcher& dispatcher) {
   serve_with<net::RemoveFile>(dispatcher, *this);
   serve_with<net::SetAttributes>(dispatcher, *this);
   serve_with<net::CopyFile>(dispatcher, *this);
+  serve_with<net::LocateFile>(dispatcher, *this);
   serve_uploads(dispatcher, *this);
 }
 

@@ -11,8 +11,8 @@ Task<Result<Inode>> LocalFiles::store_small(std::string path, ByteVector content
   return service_.store_small(caller_, std::move(path), std::move(content), std::move(attributes), std::move(change));
 }
 
-Task<Result<OpenedUpload>> LocalFiles::open_upload(std::string path, Duration timeout) {
-  return service_.open_upload(caller_, std::move(path), timeout);
+Task<Result<OpenedUpload>> LocalFiles::open_upload(std::string path, std::uint8_t replicas, Duration timeout) {
+  return service_.open_upload(caller_, std::move(path), replicas, timeout);
 }
 
 Task<Status> LocalFiles::renew_upload(UploadName upload, Duration timeout) {

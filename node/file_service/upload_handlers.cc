@@ -22,8 +22,8 @@ Task<Result<net::OpenUploadResponse>> serve(FileService& service, net::Context c
                                             net::OpenUploadRequest request) {
   CO_ASSIGN_OR_RETURN(Caller caller, service.caller_of(context));
   Duration timeout = time_left(service.env(), context);
-  CO_ASSIGN_OR_RETURN(OpenedUpload opened,
-                      co_await service.open_upload(std::move(caller), std::move(request.path), timeout));
+  CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await service.open_upload(std::move(caller), std::move(request.path),
+                                                                        request.replicas, timeout));
   net::OpenUploadResponse response;
   response.upload = upload_id(opened.upload);
   response.policy = encode(opened.policy);

@@ -39,7 +39,9 @@ class FileRecords {
   // `too_large` where the directory's policy wants chunks.
   virtual Task<Result<Inode>> store_small(std::string path, ByteVector content, Attributes attributes,
                                           Change change) = 0;
-  virtual Task<Result<OpenedUpload>> open_upload(std::string path, Duration timeout) = 0;
+  // `replicas`: copies wanted of each chunk, 0 for what the directory's policy says; `too_few_nodes` when there are not
+  // as many nodes.
+  virtual Task<Result<OpenedUpload>> open_upload(std::string path, std::uint8_t replicas, Duration timeout) = 0;
   virtual Task<Status> renew_upload(UploadName upload, Duration timeout) = 0;
   virtual Task<Status> add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout) = 0;
   // Chunks of the file at `path` that are used once more.

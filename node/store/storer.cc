@@ -123,12 +123,13 @@ Task<Status> upload_edit(UploadRun& run, ByteSource& source, const Inode& inode,
 Task<Result<Inode>> Storer::store(std::string path, ByteSource& source, StoreOptions options) {
   if (!options.change.operation) env_.random().fill(options.change.operation.emplace());
   CO_ASSIGN_OR_RETURN(Beginning beginning, co_await begin_reading(source));
-  if (beginning.ended && beginning.bytes.size() <= kInlineMax) {
+  // Whoever says how many copies he wants wants chunks.
+  if (beginning.ended && beginning.bytes.size() <= kInlineMax && options.replicas == 0) {
     auto stored = co_await files_.store_small(path, beginning.bytes, options.attributes, options.change);
     // The directory's policy wants a chunk of it.
     if (!stored.is(Code::too_large)) co_return stored;
   }
-  CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await files_.open_upload(path, options.record_timeout));
+  CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await files_.open_upload(path, options.replicas, options.record_timeout));
   CO_RETURN_IF_ERROR(check_policy(upload.policy));
   UploadRun run(env_, files_, holders_, upload, options);
   CommitOrder order;
@@ -158,7 +159,7 @@ Task<Result<Inode>> Storer::write(std::string path, std::uint64_t offset, ByteSo
     SplicedSource spliced(file.content.value_or(ByteVector()), offset, source);
     co_return co_await store(std::move(path), spliced, std::move(options));
   }
-  CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await files_.open_upload(path, options.record_timeout));
+  CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await files_.open_upload(path, options.replicas, options.record_timeout));
   CO_RETURN_IF_ERROR(check_policy(upload.policy));
   ChunkReader reader(env_, files_, holders_);
   UploadRun run(env_, files_, holders_, upload, options);

@@ -21,6 +21,7 @@ namespace vortex::node {
 struct StoreOptions {
   Attributes attributes;  // of a new file; its time of modification also of one that is replaced
   Change change;
+  std::uint8_t replicas = 0;  // copies of each chunk; 0: as many as the directory's policy says
   Duration record_timeout = seconds(30);
   // Bytes of chunks that are kept until they are durable: two batches of half of this.
   std::size_t window_bytes = 96 * kMiB;

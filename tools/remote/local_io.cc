@@ -124,7 +124,8 @@ Result<std::unique_ptr<FileSink>> FileSink::create(Env& env, std::string path) {
   struct stat about {};
   if (::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode))
     return Error(Code::is_directory, path + " is a directory");
-  std::string temporary = path + ".vortex-XXXXXX";
+  // Its length has nothing to do with that of the name, which may be the longest there is.
+  std::string temporary = path.substr(0, path.rfind('/') + 1) + ".vortex-XXXXXX";
   int number = ::mkostemp(temporary.data(), O_CLOEXEC);
   if (number < 0) return system_error(errno, "write", path);
   return std::unique_ptr<FileSink>(new FileSink(env, std::move(path), std::move(temporary), Descriptor(number, true)));

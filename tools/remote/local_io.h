@@ -31,6 +31,8 @@ class DescriptorSource final : public node::ByteSource {
  public:
   DescriptorSource(Env& env, Descriptor descriptor);
   Task<Result<node::Piece>> read(MutableBytes room) override;
+  // Of a regular file, when it was opened; 0 for others.
+  std::uint64_t size() const { return size_; }
 
  private:
   Result<node::Piece> read_now(MutableBytes room);

@@ -22,19 +22,9 @@ class Nowhere final : public node::ByteSink {
   Task<Status> hole(std::uint64_t, std::uint64_t) override { co_return Status(); }
 };
 
-node::Attributes attributes_of(Env& env, const std::string& source) {
-  node::Attributes attributes;
-  attributes.modified = env.clock().wall_now().time_since_epoch().count();
-  struct stat about {};
-  if (source != "-" && ::stat(source.c_str(), &about) == 0) {
-    attributes.mode = about.st_mode & node::kModeMask;
-    attributes.modified = std::int64_t(about.st_mtim.tv_sec) * 1'000'000'000 + about.st_mtim.tv_nsec;
-  }
-  attributes.accessed = attributes.changed = attributes.born = attributes.modified;
-  return attributes;
-}
-
-Task<Result<node::Inode>> fetch_to(Remote& from, std::string path, node::ByteSink& sink, Range range) {
+Task<Result<node::Inode>> fetch_to(Remote& from, std::string path, node::ByteSink& to, Range range,
+                                   Progress* progress) {
+  CountedSink sink(to, progress);
   node::FetchOptions options;
   options.record_timeout = from.timeout;
   options.offset = range.offset;
@@ -50,20 +40,62 @@ Task<Result<node::Inode>> fetch_to(Remote& from, std::string path, node::ByteSin
 
 }  // namespace
 
+node::Attributes attributes_of(Env& env, const std::string& source) {
+  node::Attributes attributes;
+  attributes.modified = env.clock().wall_now().time_since_epoch().count();
+  struct stat about {};
+  if (source != "-" && ::stat(source.c_str(), &about) == 0) {
+    attributes.mode = about.st_mode & node::kModeMask;
+    attributes.modified = std::int64_t(about.st_mtim.tv_sec) * 1'000'000'000 + about.st_mtim.tv_nsec;
+  }
+  attributes.accessed = attributes.changed = attributes.born = attributes.modified;
+  return attributes;
+}
+
+bool unchanged(const node::Inode& there, const node::Attributes& here, std::uint64_t size) {
+  return there.type == node::FileType::regular && there.size == size && there.attributes.modified == here.modified;
+}
+
 Task<Status> store_file(Remote& to, std::string source, std::string path, StoreWish wish, Transfer& done) {
   CO_ASSIGN_OR_RETURN(Descriptor descriptor, open_to_read(source));
-  DescriptorSource bytes(to.env, std::move(descriptor));
+  DescriptorSource file(to.env, std::move(descriptor));
+  CountedSource bytes(file, done.progress);
   node::StoreOptions options;
   options.attributes = attributes_of(to.env, source);
+  options.replicas = wish.replicas;
+  if (wish.resume && source != "-") {
+    auto there = co_await to.names.stat(path, true, to.timeout);
+    bool same = there.ok() && unchanged(*there, options.attributes, file.size());
+    if (same) {
+      ++done.skipped;
+      co_return Status();
+    }
+  }
   options.record_timeout = to.timeout;
   options.change = to.names.change(to.timeout);
   options.change.only_if.absent = wish.if_absent;
   options.change.only_if.version = wish.if_version;
   node::Storer storer(to.env, to.files, to.holders);
-  auto stored = co_await storer.store(path, bytes, options);
+  Result<node::Inode> stored(Code::internal);
+  if (wish.offset) {
+    stored = co_await storer.write(path, *wish.offset, bytes, options);
+    // Nothing of the source was read yet.
+    bool begins = *wish.offset == StoreWish::kAtEnd && stored.is(Code::not_found);
+    if (begins) options.change = to.names.change(to.timeout);
+    if (begins) options.change.only_if.absent = true;
+    if (begins) stored = co_await storer.store(path, bytes, options);
+  } else {
+    stored = co_await storer.store(path, bytes, options);
+  }
   if (!stored.ok()) co_return about(path, stored.error());
   ++done.files;
   done.bytes += stored->size;
+  done.bytes_sent += storer.stats().bytes_sent;
+  done.copies_found += storer.stats().copies_found;
+  if (done.progress) {
+    done.progress->copies(storer.stats().copies_sent + storer.stats().copies_found);
+    done.progress->file(path, stored->size);
+  }
   done.last = std::move(*stored);
   co_return Status();
 }
@@ -71,7 +103,7 @@ Task<Status> store_file(Remote& to, std::string source, std::string path, StoreW
 Task<Status> fetch_file(Remote& from, std::string path, std::string target, Range range, Transfer& done) {
   if (target == "-") {
     PipeSink sink(from.env, Descriptor(STDOUT_FILENO, false));
-    auto fetched = co_await fetch_to(from, path, sink, range);
+    auto fetched = co_await fetch_to(from, path, sink, range, nullptr);
     if (!fetched.ok()) co_return about(path, fetched.error());
     ++done.files;
     co_return Status();
@@ -83,11 +115,12 @@ Task<Status> fetch_file(Remote& from, std::string path, std::string target, Rang
     range.from_end.reset();
   }
   sink->begin_at(range.offset);
-  auto fetched = co_await fetch_to(from, path, *sink, range);
+  auto fetched = co_await fetch_to(from, path, *sink, range, done.progress);
   if (!fetched.ok()) co_return about(path, fetched.error());
   CO_RETURN_IF_ERROR(sink->finish(fetched->attributes.mode, fetched->attributes.modified));
   ++done.files;
   done.bytes += fetched->size;
+  if (done.progress) done.progress->file(target, fetched->size);
   co_return Status();
 }
 
@@ -111,7 +144,7 @@ Task<Status> verify(Remote& from, std::string path, std::uint64_t& checked, std:
     co_return Status();
   }
   Nowhere nowhere;
-  auto read = co_await fetch_to(from, path, nowhere, Range());
+  auto read = co_await fetch_to(from, path, nowhere, Range(), nullptr);
   if (read.is(Code::not_found)) co_return Status();  // it was removed meanwhile
   ++checked;
   if (read.is(Code::damaged)) damaged.push_back(path);

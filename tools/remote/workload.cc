@@ -262,7 +262,8 @@ Task<Result<WorkloadRun>> Run::run() {
   if (!made.ok()) co_return made.error();
   Status status;
   std::string_view workload = kind_.name;
-  if (kind_.prepares) status = co_await all(size_ == 0 ? &Run::create : &Run::store, count_, false);
+  const Operation prepare = size_ == 0 ? &Run::create : &Run::store;
+  if (kind_.prepares) status = co_await all(prepare, count_, false);
   run_ = WorkloadRun();
   double client_before = own_processor_time(), nodes_before = sum_of(options_.nodes);
   Instant begun = on_.env.now();

@@ -21,8 +21,11 @@ std::vector<cli::Command> file_commands();
 std::vector<cli::Command> list_commands();
 std::vector<cli::Command> nodes_commands();
 std::vector<cli::Command> repair_commands();
+std::vector<cli::Command> policy_commands();
+cli::Command top_command();
 std::vector<cli::Command> transfer_commands();
 cli::Command version_command();
 cli::Command wal_inspect_command();
+cli::Command where_command();
 
 }  // namespace vortex

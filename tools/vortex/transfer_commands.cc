@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/units.h"
 #include "tools/cli/output.h"
 #include "tools/remote/file_text.h"
 #include "tools/remote/local_tree.h"
@@ -23,13 +24,45 @@ Result<remote::StoreWish> store_wish(const cli::Invocation& invocation) {
     ASSIGN_OR_RETURN(double version, invocation.number("--if-version", 0, 0));
     wish.if_version = static_cast<std::uint64_t>(version);
   }
+  wish.resume = invocation.has("--resume");
+  if (invocation.has("--replicas")) {
+    ASSIGN_OR_RETURN(double replicas, invocation.number("--replicas", 0, 1));
+    if (replicas > node::kReplicasMax)
+      return Error(Code::invalid_argument, "--replicas is at most " + std::to_string(node::kReplicasMax));
+    wish.replicas = static_cast<std::uint8_t>(replicas);
+  }
+  if (invocation.has("--append") && invocation.has("--offset"))
+    return Error(Code::invalid_argument, "--append and --offset say two different places");
+  if (invocation.has("--append")) wish.offset = remote::StoreWish::kAtEnd;
+  if (auto text = invocation.text("--offset")) {
+    ASSIGN_OR_RETURN(wish.offset, parse_size(*text));
+  }
   if (wish.if_absent && wish.if_version)
     return Error(Code::invalid_argument, "a file that is absent has no version: say --if-absent or --if-version");
   return wish;
 }
 
+// So much is to do; what cannot be read is said when it is its turn.
+std::uint64_t local_size(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) return std::filesystem::file_size(path, error);
+  std::uint64_t size = 0;
+  if (!std::filesystem::is_directory(path, error)) return size;
+  auto options = std::filesystem::directory_options::skip_permission_denied;
+  for (std::filesystem::recursive_directory_iterator each(path, options, error), end; !error && each != end;
+       each.increment(error)) {
+    std::error_code unknown;
+    if (each->is_regular_file(unknown) && !each->is_symlink(unknown)) size += each->file_size(unknown);
+  }
+  return size;
+}
+
 void report(const Transfer& done, cli::Output& out) {
   out.put("files", done.files);
+  if (done.skipped > 0) out.text(std::to_string(done.skipped) + " files were there already\n");
+  out.put("skipped", done.skipped);
+  out.put("bytes_sent", done.bytes_sent);
+  out.put("copies_found", done.copies_found);
   out.put("bytes", done.bytes);
   out.put("directories", done.directories);
 }
@@ -43,7 +76,10 @@ Task<Status> store(Remote& to, const cli::Invocation& invocation, cli::Output& o
   if (!there.ok() && !there.is(Code::not_found)) co_return remote::about(target, there.error());
   if (sources > 1 && !directory)
     co_return Error(Code::not_directory, target + " is not a directory, and several files cannot go to one name");
+  remote::Progress progress(to.env.clock(), !out.json());
   Transfer done;
+  done.progress = &progress;
+  for (std::size_t i = 0; i < sources; ++i) progress.expect(local_size(invocation.arguments[i]));
   for (std::size_t i = 0; i < sources; ++i) {
     const std::string& source = invocation.arguments[i];
     bool stream = source == "-";
@@ -108,13 +144,16 @@ Task<Status> fetch(Remote& from, const cli::Invocation& invocation, cli::Output&
   bool directory = target != "-" && std::filesystem::is_directory(target, error);
   if (sources > 1 && !directory && target != "-")
     co_return Error(Code::not_directory, target + " is not a directory, and several files cannot go to one name");
+  remote::Progress progress(from.env.clock(), !out.json());
   Transfer done;
+  done.progress = &progress;
   for (std::size_t i = 0; i < sources; ++i) {
     const std::string& source = invocation.arguments[i];
     std::string path = directory ? remote::below(target, remote::last_name(source)) : target;
     auto inode = co_await from.names.stat(source, true, from.timeout);
     if (!inode.ok()) co_return remote::about(source, inode.error());
     bool is_tree = inode->type == node::FileType::directory;
+    if (!is_tree) progress.expect(inode->size);
     if (is_tree && !invocation.has("--recursive")) {
       out.hint("'vortex fetch -r' fetches a directory with all that is in it");
       co_return Error(Code::is_directory, source + " is a directory");
@@ -176,7 +215,14 @@ std::vector<cli::Command> transfer_commands() {
       transfer_command("verify", "PATH…", 1, "reads files, or all below directories, and checks every byte", verify)};
   all[0].flags = {{"--recursive", "", "directories, with all that is in them", 'r'},
                   {"--if-absent", "", "fail when there is a file of that name"},
-                  {"--if-version", "N", "replace exactly this version"}};
+                  {"--if-version", "N", "replace exactly this version"},
+                  {"--replicas", "N", "copies of each chunk, whatever the directory's policy says"},
+                  {"--resume", "", "leave out files that are there with the same size and time"},
+                  {"--append", "", "behind the end of the file that is there"},
+                  {"--offset", "SIZE", "over the bytes of the file that is there, from this one on"}};
+  all[0].details =
+      "Bytes that the cluster has already are not sent again, also those of a store that was cut short; --resume asks\n"
+      "first which files are through. Modes and times are kept.";
   all[1].flags = {{"--recursive", "", "directories, with all that is in them", 'r'},
                   {"--range", "FIRST-LAST", "only these bytes; FIRST- and -COUNT work as in HTTP"}};
   return all;

@@ -13,7 +13,7 @@ struct Begun {
 };
 
 Task<Status> send_all(FileRig* rig, Begun* begun, ByteView content) {
-  CO_ASSIGN_OR_RETURN(begun->upload, co_await rig->files.open_upload("/f", seconds(1)));
+  CO_ASSIGN_OR_RETURN(begun->upload, co_await rig->files.open_upload("/f", 0, seconds(1)));
   StoreOptions options;
   UploadRun run(rig->machine.env(), rig->files, rig->holders, begun->upload, options);
   chunker::ManifestBuilder builder;
