@@ -5,6 +5,7 @@
 
 #include "net/messages/basic.h"
 #include "net/messages/chunk.h"
+#include "net/messages/deep.h"
 #include "net/messages/files.h"
 #include "net/messages/kademlia.h"
 #include "net/messages/members.h"
@@ -23,6 +24,7 @@
   VORTEX_RECORDS_MESSAGES(X)  \
   VORTEX_FILES_MESSAGES(X)    \
   VORTEX_VIEWS_MESSAGES(X)    \
+  VORTEX_DEEP_MESSAGES(X)     \
   VORTEX_REPAIR_MESSAGES(X)
 
 #define VORTEX_RETIRED_MESSAGES(X)

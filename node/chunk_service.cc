@@ -69,6 +69,7 @@ Task<Result<net::Reply<net::GetChunk>>> get(ChunkService& service, ChunkStore& s
   note(service, context);
   CO_RETURN_IF_ERROR(check_right(context, Permission::read));
   CO_ASSIGN_OR_RETURN(Chunk chunk, co_await store.get(request.id, request.offset, request.length));
+  service.step(kill_points::kChunkRead);
   net::GetChunkResponse response;
   response.length = chunk.length;
   response.form = chunk.form;
@@ -105,11 +106,13 @@ Task<Result<Receipt>> ChunkService::put(ChunkId chunk, Buffer stored, std::uint1
   if (!fits) co_return Error(Code::invalid_argument, "a chunk of another form than it is said to have");
   CO_ASSIGN_OR_RETURN(PutResult result, co_await store_.put(chunk, std::move(stored), form));
   existed = result.existed;
+  kill_point(env_, kill_points::kChunkStaged);
   co_return receipt(chunk, result);
 }
 
 Task<Result<Receipt>> ChunkService::touch(ChunkId chunk) {
   CO_ASSIGN_OR_RETURN(PutResult result, co_await store_.touch(chunk));
+  kill_point(env_, kill_points::kChunkTouched);
   co_return receipt(chunk, result);
 }
 
@@ -123,7 +126,9 @@ Task<Result<std::vector<Receipt>>> ChunkService::sync(std::vector<Receipt> stage
       co_return Error(Code::invalid_argument, "receipts of different starts");
     sequences.push_back(receipt.copy.sequence);
   }
+  kill_point(env_, kill_points::kSyncing);
   CO_RETURN_IF_ERROR(co_await store_.sync(staged.front().copy.epoch, std::move(sequences)));
+  kill_point(env_, kill_points::kSynced);
   for (Receipt& receipt : staged) {
     receipt.durable = true;
     sealer_.seal(receipt);

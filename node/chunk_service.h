@@ -7,6 +7,7 @@
 #include "net/dispatcher.h"
 #include "node/chunk_store.h"
 #include "node/files/receipt.h"
+#include "node/kill_points.h"
 
 namespace vortex::node {
 
@@ -24,6 +25,7 @@ class ChunkService {
   // When a client last asked for anything here.
   std::optional<Instant> last_client() const { return last_client_; }
   void note_client() { last_client_ = env_.now(); }
+  void step(std::string_view name) { kill_point(env_, name); }
 
   // PutChunk, TouchChunk, SyncChunks, GetChunk and EraseChunk.
   void serve(net::Dispatcher& dispatcher);

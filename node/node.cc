@@ -96,6 +96,11 @@ Task<Status> Node::Parts::open() {
 
 Task<Status> Node::Parts::begin() {
   if (membership->belongs_somewhere()) {
+    // Whoever names a token means its cluster.
+    auto meant = co_await token();
+    bool elsewhere = !options.join.empty() && meant.ok() && meant->cluster != membership->cluster();
+    if (elsewhere)
+      co_return Error(Code::wrong_cluster, options.data + " belongs to another cluster than the token of \"join\"");
     CO_RETURN_IF_ERROR(co_await membership->resume());
     metadata->start();
   } else if (options.create) {

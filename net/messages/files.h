@@ -157,21 +157,20 @@ struct OpenUploadResponse {
   std::uint8_t copies_min = 0;  // that must be durable
   VORTEX_FIELDS(upload, policy, copies_min)
 };
+struct UploadResponse {
+  VORTEX_FIELDS()
+};
 struct RenewUploadRequest {
   UploadId upload;
   VORTEX_FIELDS(upload)
 };
-struct RenewUploadResponse {
-  VORTEX_FIELDS()
-};
+using RenewUploadResponse = UploadResponse;
 struct AddCopiesRequest {
   UploadId upload;
   std::vector<ByteVector> copies;  // fields of StoredCopies, with receipts as their holders sealed them
   VORTEX_FIELDS(upload, copies)
 };
-struct AddCopiesResponse {
-  VORTEX_FIELDS()
-};
+using AddCopiesResponse = UploadResponse;
 // Chunks of the file that `path` names: they are there, and are used once more.
 struct AddReferencesRequest {
   UploadId upload;
@@ -179,9 +178,7 @@ struct AddReferencesRequest {
   std::vector<Id> chunks;
   VORTEX_FIELDS(upload, path, chunks)
 };
-struct AddReferencesResponse {
-  VORTEX_FIELDS()
-};
+using AddReferencesResponse = UploadResponse;
 struct CommitUploadRequest {
   std::string path;
   UploadId upload;
@@ -195,9 +192,7 @@ struct AbortUploadRequest {
   UploadId upload;
   VORTEX_FIELDS(upload)
 };
-struct AbortUploadResponse {
-  VORTEX_FIELDS()
-};
+using AbortUploadResponse = UploadResponse;
 
 struct FindChunksRequest {
   std::vector<Id> chunks;

@@ -58,6 +58,9 @@ class AccessBook {
   // Takes a use, and none when this id has redeemed the token before. `expired` when it has run out.
   Task<Status> redeem(std::string id, NodeId joiner, Duration timeout);
 
+  // Is this where keys or tokens are kept? Their records are nobody else's business.
+  static bool keeps(const Id& place);
+
  private:
   std::int64_t wall_now() const;
   // All records of the place, page by page.

@@ -6,6 +6,7 @@
 
 #include "base/one_shot.h"
 #include "base/task_group.h"
+#include "node/kill_points.h"
 
 namespace vortex::node {
 
@@ -31,6 +32,7 @@ struct Fetcher::Slot {
 
 Task<void> Fetcher::fill(ChunkReader& reader, Slot& slot) {
   auto bytes = co_await reader.read(slot.placed.extent, slot.placed.offset, slot.from, slot.count);
+  kill_point(env_, kill_points::kClientRead);
   slot.filled.set(std::move(bytes));
 }
 
@@ -103,6 +105,7 @@ Task<Status> Fetcher::fetch(OpenedFile file, ByteSink& sink, FetchOptions option
 
 Task<Result<Inode>> Fetcher::fetch(std::string path, ByteSink& sink, FetchOptions options) {
   CO_ASSIGN_OR_RETURN(OpenedFile file, co_await files_.open(std::move(path), options.record_timeout));
+  kill_point(env_, kill_points::kClientOpened);
   Inode inode = file.inode;
   CO_RETURN_IF_ERROR(co_await fetch(std::move(file), sink, std::move(options)));
   co_return inode;

@@ -5,6 +5,7 @@
 #include "base/finish.h"
 #include "base/hash.h"
 #include "base/window.h"
+#include "node/kill_points.h"
 
 namespace vortex::node {
 
@@ -84,6 +85,7 @@ Task<void> FileService::work() {
     auto next = co_await follow_ups_.pop();
     if (!next.ok()) co_return;
     if (auto* upload = std::get_if<UploadName>(&*next)) {
+      kill_point(env_, kill_points::kConfirming);
       (void)(co_await chunks_.confirm(*upload, nodes_, options_.follow_up_timeout)).ok();
     } else {
       dht::Key key = std::get<dht::Key>(*next);
@@ -120,8 +122,10 @@ Task<Result<Inode>> FileService::store_small(Caller caller, std::string path, By
                                                                 change.only_if.absent, change.timeout));
   CO_ASSIGN_OR_RETURN(std::uint32_t small, co_await inline_max(at.directory, change.timeout));
   if (content.size() > small) co_return Code::too_large;
-  co_return co_await names_.tree().put(at.directory, at.name, NewContent::of(content), std::move(attributes),
-                                       std::move(change));
+  auto stored = co_await names_.tree().put(at.directory, at.name, NewContent::of(content), std::move(attributes),
+                                           std::move(change));
+  kill_point(env_, kill_points::kSmallStored);
+  co_return stored;
 }
 
 Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeout) {
@@ -162,6 +166,7 @@ Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string p
   terms.stored_by = stored_by(caller);
   Id place = names_.tree().upload_place(at.directory, at.name);
   CO_ASSIGN_OR_RETURN(opened.upload, co_await chunks_.open_upload(place, terms, timeout));
+  kill_point(env_, kill_points::kUploadOpened);
   co_return opened;
 }
 
@@ -170,6 +175,7 @@ Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies
     for (const Receipt& receipt : stored.receipts)
       if (!sealer_.sealed(receipt)) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
   CO_ASSIGN_OR_RETURN(Upload terms, co_await chunks_.open_upload_record(upload, timeout));
+  kill_point(env_, kill_points::kAddingCopies);
   Status status;
   Window window(env_.loop(), kChunksAtOnce);
   TaskGroup group(env_.loop());
@@ -183,6 +189,7 @@ Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies
         add_one(chunks_, nodes_, std::move(stored), upload, terms.copies_min, timeout, status, std::move(*permit)));
   }
   co_await finish(group);
+  kill_point(env_, kill_points::kCopiesAdded);
   co_return status;
 }
 
@@ -217,8 +224,10 @@ Task<Result<Inode>> FileService::commit(Caller caller, std::string path, CommitO
   content.manifest = std::move(order.manifest);
   content.upload = order.upload;
   content.keeps_uploads = order.keeps_uploads;
+  kill_point(env_, kill_points::kCommitting);
   CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.put(std::move(caller), std::move(path), std::move(content),
                                                        std::move(order.attributes), std::move(change)));
+  kill_point(env_, kill_points::kCommitted);
   follow(order.upload);
   co_return inode;
 }

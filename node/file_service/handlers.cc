@@ -6,6 +6,7 @@
 #include "net/channel.h"
 #include "node/file_service/file_service.h"
 #include "node/file_service/wire.h"
+#include "node/kill_points.h"
 
 namespace vortex::node {
 
@@ -36,6 +37,7 @@ Task<Result<net::OpenFileResponse>> serve(FileService& service, net::Context con
   Duration timeout = time_left(service.env(), context);
   CO_ASSIGN_OR_RETURN(OpenedFile file, co_await service.open(std::move(caller), std::move(request.path),
                                                              follow_of(request.follow), request.content, timeout));
+  if (request.content) kill_point(service.env(), kill_points::kFileOpened);
   net::OpenFileResponse response;
   response.inode = encode_record(file.inode);
   response.content = std::move(file.content);

@@ -16,9 +16,9 @@ namespace vortex::node {
 
 struct PartOptions {
   // A part with more entries is split in two.
-  std::size_t entries_max = 8192;
+  std::size_t entries_max = 32'768;
   // One of so many new entries has its part counted.
-  std::uint32_t count_one_in = 512;
+  std::uint32_t count_one_in = 2048;
   // Directories whose splits are remembered.
   std::size_t hints_max = 1024;
 

@@ -8,7 +8,7 @@ namespace vortex::node {
 namespace {
 
 // Entries that move in one transaction; with their contents they stay well below what a batch may hold.
-constexpr std::uint32_t kMoveEntries = 32;
+constexpr std::uint32_t kMoveEntries = 64;
 constexpr std::size_t kMoveBytes = 512 * kKiB;
 constexpr std::uint32_t kCountPage = 1000;
 
@@ -19,6 +19,14 @@ ByteVector marker_of(const Id& directory, Part part, bool moving = false) {
   marker.part = part;
   if constexpr (std::is_same_v<Marker, PartFork>) marker.moving = moving;
   return encode_record(marker);
+}
+
+// Of the record beside the entry that moves with it, or the largest that it can be.
+std::size_t content_size(const dht::Record& record) {
+  auto entry = decode_entry(record.value);
+  if (!entry.ok()) return kInlineMax;
+  bool small = entry->inode && entry->inode->small();
+  return small ? static_cast<std::size_t>(entry->inode->size) : 0;
 }
 
 }  // namespace
@@ -66,11 +74,11 @@ Task<Result<bool>> DirectoryParts::move_some(Id directory, Part part, Duration t
   std::size_t at = 0;
   while (at < page.records.size()) {
     Plan plan;
-    // A few at a time as long as they are small; contents come on top of what the scan gave.
     std::size_t bytes = 0;
     for (; at < page.records.size() && bytes < kMoveBytes; ++at) {
       CO_RETURN_IF_ERROR(co_await plan_move(plan, page.records[at], directory, part, timeout));
-      bytes += page.records[at].value.size() + kInlineMax;
+      // Contents come on top of what the scan gave.
+      bytes += page.records[at].value.size() + content_size(page.records[at]);
     }
     auto moved = co_await records_.commit(plan.take(), timeout);
     if (!moved.ok() && !moved.is(Code::outcome_unknown)) co_return moved.error();

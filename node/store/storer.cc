@@ -5,6 +5,7 @@
 #include "chunker/manifest_edit.h"
 #include "node/fetch/chunk_reader.h"
 #include "node/files/chunk_visit.h"
+#include "node/kill_points.h"
 
 namespace vortex::node {
 
@@ -130,6 +131,7 @@ Task<Result<Inode>> Storer::store(std::string path, ByteSource& source, StoreOpt
     if (!stored.is(Code::too_large)) co_return stored;
   }
   CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await files_.open_upload(path, options.replicas, options.record_timeout));
+  kill_point(env_, kill_points::kClientBegins);
   CO_RETURN_IF_ERROR(check_policy(upload.policy));
   UploadRun run(env_, files_, holders_, upload, options);
   CommitOrder order;
@@ -139,7 +141,9 @@ Task<Result<Inode>> Storer::store(std::string path, ByteSource& source, StoreOpt
   stats_ = run.stats();
   co_await run.stop();
   if (uploaded.ok()) {
+    kill_point(env_, kill_points::kClientUploaded);
     auto committed = co_await files_.commit(path, std::move(order), options.change);
+    kill_point(env_, kill_points::kClientCommitted);
     if (committed.ok() || committed.is(Code::outcome_unknown)) co_return committed;
     uploaded = committed.error();
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/finish.h"
+#include "node/kill_points.h"
 #include "node/store/storer.h"
 
 namespace vortex::node {
@@ -62,6 +63,7 @@ Task<void> UploadRun::renew() {
 
 Task<void> UploadRun::stage(Batch&, Parcel& parcel) {
   Status staged = co_await sender_.stage(parcel);
+  kill_point(env_, kill_points::kClientStaged);
   if (!staged.ok()) fail(staged.error());
 }
 
@@ -98,6 +100,7 @@ Task<void> UploadRun::settle(std::unique_ptr<Batch> batch) {
   co_await vortex::finish(batch->staging);
   Status settled = status_;
   if (settled.ok()) settled = co_await sender_.settle(batch->parcels);
+  kill_point(env_, kill_points::kClientSettled);
   for (std::size_t at = 0; settled.ok() && at < batch->parcels.size(); at += kCopiesPerRequest) {
     std::vector<StoredCopies> copies;
     for (std::size_t i = at; i < std::min(at + kCopiesPerRequest, batch->parcels.size()); ++i) {
@@ -111,6 +114,7 @@ Task<void> UploadRun::settle(std::unique_ptr<Batch> batch) {
       copies.push_back(std::move(stored));
     }
     settled = co_await files_.add_copies(upload_.upload, std::move(copies), options_.record_timeout);
+    kill_point(env_, kill_points::kClientRecorded);
   }
   if (!settled.ok()) fail(settled.error());
   settling_.erase(batch.get());

@@ -131,6 +131,7 @@ Task<Result<net::ReportPartitionsResponse>> Views::partitions_everywhere(Instant
 void Views::serve(net::Dispatcher& dispatcher) {
   serve_views(dispatcher);
   serve_administration(dispatcher);
+  serve_deep(dispatcher);
 }
 
 void Views::serve_views(net::Dispatcher& dispatcher) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "net/dispatcher.h"
+#include "net/messages/deep.h"
 #include "net/messages/views.h"
 #include "node/access/records_book.h"
 #include "node/chunk_store.h"
@@ -35,6 +36,8 @@ class Views {
   Task<Result<net::ListTokensResponse>> list_tokens(Duration timeout);
   Task<Result<net::CreateKeyResponse>> create_key(net::CreateKeyRequest request, Duration timeout);
   Task<Result<net::ListKeysResponse>> list_keys(Duration timeout);
+  Task<Result<net::ReadRecordsResponse>> read_records(net::ReadRecordsRequest request, Duration timeout);
+  void serve_deep(net::Dispatcher& dispatcher);
   void serve_views(net::Dispatcher& dispatcher);
   void serve_administration(net::Dispatcher& dispatcher);
 

@@ -23,9 +23,11 @@ node::NodeOptions options_of(const ClusterPlan& plan, std::size_t number) {
   return options;
 }
 
-void start_node(Machine& machine, node::NodeOptions options) {
+void start_node(Machine& machine, node::NodeOptions options, const EnvWrap& wrap) {
   machine.keep_running(milliseconds(300));
-  machine.start([options](Env& env) -> std::unique_ptr<Program> { return std::make_unique<WholeNode>(env, options); });
+  machine.start([options, wrap](Env& env) -> std::unique_ptr<Program> {
+    return std::make_unique<WholeNode>(env, options, wrap);
+  });
 }
 
 // What a file of the machine's holds; empty while there is none.
@@ -74,7 +76,7 @@ node::AccessKeyText start_cluster(World& world, const ClusterPlan& plan) {
     } else {
       options.join = text_of(world, world.machine(1), "data/join.token");
     }
-    start_node(machine, options);
+    start_node(machine, options, plan.wrap);
     auto is_ready = [&world, number] { return ready(world, number); };
     if (!world.run_until(is_ready, seconds(60)))
       world.violation(Verdict::liveness, "node " + std::to_string(number) + " does not get ready");
@@ -95,8 +97,9 @@ node::SessionOptions session_options(const ClusterPlan& plan, const node::Access
 }
 }  // namespace
 
-WholeClient::WholeClient(Env& env, const ClusterPlan& plan, node::AccessKeyText key)
-    : session(env, session_options(plan, key)),
+WholeClient::WholeClient(Env& environment, const ClusterPlan& plan, node::AccessKeyText key)
+    : env(environment),
+      session(env, session_options(plan, key)),
       files(env, session.peers(), session),
       holders(session.peers(), session),
       names(env, files),

@@ -1,6 +1,7 @@
 // A whole node as it runs in vortex-node, on a simulated machine; and a client with a key, as the command line is one.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,14 +15,22 @@
 
 namespace vortex::sim {
 
+using EnvWrap = std::function<std::unique_ptr<Env>(Env&)>;
+
 class WholeNode final : public Program {
  public:
-  WholeNode(Env& env, node::NodeOptions options) : env_(env), options_(std::move(options)), ending_(env.loop()) {}
+  // In the world that `wrap` makes of its machine's, where there is one.
+  WholeNode(Env& env, node::NodeOptions options, const EnvWrap& wrap)
+      : wrapped_(wrap ? wrap(env) : nullptr),
+        env_(wrapped_ ? *wrapped_ : env),
+        options_(std::move(options)),
+        ending_(env.loop()) {}
   Task<void> run() override;
   Task<void> stop() override;
   node::Node* node() { return node_.get(); }
 
  private:
+  const std::unique_ptr<Env> wrapped_;
   Env& env_;
   const node::NodeOptions options_;
   std::unique_ptr<node::Node> node_;
@@ -34,6 +43,7 @@ struct ClusterPlan {
   dht::Topology topology = dht::Topology::all_to_all;
   net::Transport transport = net::Transport::plain;
   std::uint32_t partitions = 16;
+  EnvWrap wrap;
 };
 
 // Machines m1, m2, …, each with a node; the first makes the cluster, the others join it. Returns when all are members,
@@ -41,7 +51,8 @@ struct ClusterPlan {
 node::AccessKeyText start_cluster(World& world, const ClusterPlan& plan);
 
 struct WholeClient {
-  WholeClient(Env& env, const ClusterPlan& plan, node::AccessKeyText key);
+  WholeClient(Env& environment, const ClusterPlan& plan, node::AccessKeyText key);
+  Env& env;
   node::Session session;
   node::RemoteFiles files;
   node::RemoteHolders holders;

@@ -114,6 +114,16 @@ def daemon(table, cluster, programs):
     start(2, "join token", "--data", data, "--join", "vxjoin1zzzz", "--listen", "127.0.0.1:0")
     start(2, "\"replicas\"", "--data", data, "--create", "--replicas", "4")
     start(2, "did you mean", "--data", data, "--crate")
+    other = cluster.file("other")
+    process = subprocess.Popen([node, "--create", "--data", other, "--listen", "127.0.0.1:0", "--partitions", "1"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if not process.stdout.readline().startswith(b"ready"):
+        table.failures.append("a node that creates a cluster of its own is not ready")
+    process.terminate()
+    if process.wait(timeout=60) != 0:
+        table.failures.append("a node that is asked to stop ends with another status than 0")
+    token = cluster.json("token", "create")["token"]
+    start(6, "another cluster", "--data", other, "--listen", "127.0.0.1:0", "--join", token)
     start(1, "in use", "--data", os.path.join(cluster.data, "node-1"), "--listen", "127.0.0.1:0")
 
 
