@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "tools/vortex/doctor_deep.h"
+
 namespace vortex {
 
 // In the order in which help lists them.
@@ -14,6 +16,7 @@ std::vector<cli::Command> commands() {
   for (auto one : {where_command, top_command, bench_command, chunk_command, wal_inspect_command,
                    chunks_inspect_command, completion_command, version_command})
     all.push_back(one());
+  add_deep_look(all);
   return all;
 }
 

@@ -1,12 +1,15 @@
 #include "tools/vortex/doctor_deep.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "net/messages/deep.h"
 #include "node/fetch/chunk_reader.h"
 #include "node/namespace/audit.h"
+#include "tools/cli/output.h"
 #include "tools/remote/file_text.h"
+#include "tools/remote/remote.h"
 
 namespace vortex {
 
@@ -80,9 +83,8 @@ class ClusterRecords final : public node::RecordSource {
   std::map<std::uint32_t, NodeId> leaders_;
 };
 
-}  // namespace
-
-Task<Status> doctor_deep(Remote& from, cli::Output& out) {
+// Prints what is wrong, and fails with `damaged` when something is. Needs a key with administration rights.
+Task<Status> look_deep(Remote& from, const cli::Invocation&, cli::Output& out) {
   ClusterRecords records(from);
   node::ChunkReader nodes(from.env, from.files, from.holders);
   node::Audit audit(from.env, nodes);
@@ -104,6 +106,29 @@ Task<Status> doctor_deep(Remote& from, cli::Output& out) {
   if (report.sound()) co_return Status();
   out.hint("what changes during the check may be reported: look again when nobody writes");
   co_return Error(Code::damaged, "records of the file system contradict each other");
+}
+
+}  // namespace
+
+void add_deep_look(std::vector<cli::Command>& commands) {
+  auto doctor = std::ranges::find(commands, std::string("doctor"), &cli::Command::name);
+  if (doctor == commands.end()) {
+    cli::Command alone;
+    alone.name = "doctor";
+    alone.group = "seeing";
+    alone.summary = "checks the records of the file system against each other";
+    alone.run = [](const cli::Invocation&, cli::Output& out) -> Status {
+      out.hint("'vortex doctor --deep' checks all records of the file system");
+      return Error(Code::invalid_argument, "say how deep to look");
+    };
+    doctor = commands.insert(commands.end(), std::move(alone));
+  }
+  doctor->flags.push_back({"--deep", "", "all records of the file system against each other: takes a while", 0});
+  auto deep = remote::with_cluster(look_deep);
+  auto plain = std::move(doctor->run);
+  doctor->run = [deep, plain](const cli::Invocation& invocation, cli::Output& out) {
+    return invocation.has("--deep") ? deep(invocation, out) : plain(invocation, out);
+  };
 }
 
 }  // namespace vortex

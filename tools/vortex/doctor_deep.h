@@ -1,12 +1,13 @@
 // `vortex doctor --deep`: all records of the file system against each other.
 #pragma once
 
-#include "tools/cli/output.h"
-#include "tools/remote/remote.h"
+#include <vector>
+
+#include "tools/cli/command.h"
 
 namespace vortex {
 
-// Prints what is wrong, and fails with `damaged` when something is. Needs a key with administration rights.
-Task<Status> doctor_deep(remote::Remote& from, cli::Output& out);
+// Gives `doctor` its --deep, and makes a `doctor` that has nothing else where there is none.
+void add_deep_look(std::vector<cli::Command>& commands);
 
 }  // namespace vortex
