@@ -19,6 +19,8 @@ bool among(const std::vector<NodeId>& nodes, const NodeId& node) {
 
 ChunkNeed judge(const ChunkId& chunk, const ChunkRecord& record, Places& places) {
   ChunkNeed need;
+  // Shards are no copies of each other: none can take the place of another.
+  if (record.code.coded()) return need;
   need.wanted = std::min<std::size_t>(record.replicas, places.size());
   std::vector<NodeId> owners = places.owners(chunk, need.wanted + kSubstitutes);
   std::vector<NodeId> substitutes(owners.begin() + static_cast<std::ptrdiff_t>(std::min(need.wanted, owners.size())),

@@ -223,6 +223,17 @@ TEST_CASE("while more than a third of the members look dead nothing is copied, a
   EXPECT_EQ(all.heal().under, 0);
 }
 
+TEST_CASE("shards of a coded chunk are never copied in each other's place") {
+  FileRig rig;
+  ChunkRecord record;
+  record.code.data = 4;
+  record.code.parity = 2;
+  Holder holder;
+  holder.node = MemoryHolders::id(1);
+  record.holders.push_back(holder);
+  EXPECT(judge(ChunkId(), record, rig.places).idle());
+}
+
 TEST_CASE("what is paused waits, and goes on when it may") {
   RepairRig all;
   REQUIRE(all.rig.store("/f", random_bytes(60'000, 1)).ok());
