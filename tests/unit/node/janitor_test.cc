@@ -49,7 +49,7 @@ TEST_CASE("a deleted file gives its space back by itself, after the grace and no
 TEST_CASE("an upload whose writer is silent is given up, and one that goes on is not") {
   FileRig rig;
   auto begin = [](Env&, FileRig* of) -> Task<Result<OpenedUpload>> {
-    CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await of->service.open_upload(of->root, "/f", seconds(1)));
+    CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await of->service.open_upload(of->root, "/f", 0, seconds(1)));
     Buffer bytes = Buffer::copy_of(random_bytes(1000, 1));
     StoredCopies stored;
     stored.chunk = sha256(bytes.view());
@@ -162,7 +162,7 @@ TEST_CASE("nobody wants so many copies any more: the wish goes down to the stron
   REQUIRE(rig.store("/a", random_bytes(4000, 1)).ok());
   ChunkId chunk = *rig.chunks_of("/a").begin();
   auto refer = [](Env&, FileRig* of, ChunkId to) -> Task<Result<UploadName>> {
-    CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await of->service.open_upload(of->root, "/b", seconds(1)));
+    CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await of->service.open_upload(of->root, "/b", 0, seconds(1)));
     CO_RETURN_IF_ERROR(co_await of->chunk_records.add_reference(to, opened.upload, 4, seconds(1)));
     co_return opened.upload;
   };
