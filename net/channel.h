@@ -150,6 +150,7 @@ class Channel final : private Admission {
   Instant expire_calls(Instant now);
   Instant expire_requests(Instant now);
   Instant check_peer(Instant now);
+  Instant frame_over_at(Instant now, std::size_t size);
   bool is_over(Doubt& doubt, Instant by, Instant now) const;
   Instant check_linger(Instant now);
 
@@ -198,7 +199,9 @@ class Channel final : private Admission {
   Instant last_received_, last_used_, ping_at_;
   bool ping_sent_ = false;
   Duration lateness_{0};  // of the sweep under way
-  Doubt write_doubt_, request_doubt_, ping_doubt_;
+  Doubt write_doubt_, frame_doubt_, ping_doubt_;
+  std::uint64_t frame_seen_ = 0;  // the frame that was under way at the last sweep, counted from 1; 0 for none
+  Instant frame_at_;              // when it began, as far as is known
 
   TaskGroup handlers_;
   TaskGroup transport_;  // the reader and the writer

@@ -70,6 +70,7 @@ Status Channel::take_frames() {
     status = handle(**frame);
     if (!status.ok()) break;
   }
+  parser_.release();
   // This is the bottom of the run queue, so they can go on here.
   for (std::size_t i = 0; i < answered_.size(); ++i) answered_[i]->wake_now();
   answered_.clear();

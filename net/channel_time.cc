@@ -92,12 +92,16 @@ Instant Channel::check_peer(Instant now) {
     next = std::max(write_deadline_, now + kSecondLook);
   }
   // While nothing is read from the peer, its silence is no fault of its own.
-  if (must_stop_reading()) return std::min(next, now + kPingAfter);
-  // A request that is being received takes room from all others, and each of its bytes counts as a sign of life.
-  if (admitted_ > 0) {
-    Instant whole_by = admitted_at_ + kReadPatience + seconds(admitted_ / kSlowestBytesPerSecond);
-    if (is_over(request_doubt_, whole_by, now)) {
-      close(Error(Code::timed_out, "the peer does not finish its request"));
+  if (must_stop_reading()) {
+    frame_seen_ = 0;
+    return std::min(next, now + kPingAfter);
+  }
+  // A frame that is being received takes memory, perhaps room from all others, and each of its bytes counts as a sign
+  // of life.
+  if (std::size_t size = parser_.under_way(); size > 0) {
+    Instant whole_by = frame_over_at(now, size);
+    if (is_over(frame_doubt_, whole_by, now)) {
+      close(Error(Code::timed_out, "the peer does not finish what it has begun to send"));
       return next;
     }
     next = std::min(next, std::max(whole_by, now + kSecondLook));
@@ -118,6 +122,17 @@ Instant Channel::check_peer(Instant now) {
     return std::min(next, now + kPingPatience);
   }
   return std::min(next, last_received_ + kPingAfter);
+}
+
+// By when the frame under way must have come. Its beginning is only noted where that costs nothing: else it counts from
+// the sweep that finds it.
+Instant Channel::frame_over_at(Instant now, std::size_t size) {
+  if (frame_seen_ != parser_.ended() + 1) {
+    frame_seen_ = parser_.ended() + 1;
+    frame_at_ = now;
+    if (admitted_ > 0) frame_at_ = admitted_at_;
+  }
+  return frame_at_ + kReadPatience + seconds(size / kSlowestBytesPerSecond);
 }
 
 // What could not be said by now will not be said.

@@ -17,11 +17,14 @@ Door::Host& Door::arrive(const std::string& host) {
   return found->second;
 }
 
-bool Door::may_begin(Host& host) { return host.turns.try_take(1) && (knows(host) || strangers_.try_take(1)); }
+Door::Owed Door::knock(Host& host) {
+  if (!host.turns.try_take(1)) return Owed::all;
+  return knows(host) || strangers_.try_take(1) ? Owed::nothing : Owed::strangers;
+}
 
-Task<Status> Door::turn(Host& host) {
-  CO_RETURN_IF_ERROR(co_await host.turns.take(1));
-  if (knows(host)) co_return Status();
+Task<Status> Door::turn(Host& host, Owed owed) {
+  if (owed == Owed::all) CO_RETURN_IF_ERROR(co_await host.turns.take(1));
+  if (owed == Owed::nothing || knows(host)) co_return Status();
   co_return co_await strangers_.take(1);
 }
 

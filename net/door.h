@@ -26,10 +26,12 @@ class Door {
   void leave(Host& host) { --host.handshakes; }
   bool knows(const Host& host) const { return members_.contains(host.key); }
 
-  // True when it need not wait.
-  bool may_begin(Host& host);
-  // Waits for its turn. Fails only with `cancelled`.
-  Task<Status> turn(Host& host);
+  // What a handshake has to wait for.
+  enum class Owed { nothing, strangers, all };
+  // Takes what is there for it now.
+  Owed knock(Host& host);
+  // Waits for the rest. Fails only with `cancelled`.
+  Task<Status> turn(Host& host, Owed owed);
 
   std::size_t hosts() const { return hosts_.size(); }
 

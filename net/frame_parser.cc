@@ -8,16 +8,17 @@
 
 namespace vortex::net {
 
-MutableBytes FrameParser::room() {
-  if (state_ == State::done) discard_frame();
-  if (state_ == State::payload) return payload_.writable().subspan(payload_filled_);
+namespace {
+std::size_t frame_size(const FrameHeader& header) {
+  return kFrameHeaderSize + header.body_length + header.payload_length;
+}
+}  // namespace
 
-  if (shrink_wanted_ && state_ == State::header && buffered() == 0) {
-    shrink_wanted_ = room_was_filled_ = false;
-    if (capacity_ > kReceiveBufferMin) reallocate(kReceiveBufferMin);
-  }
-  std::size_t needed = kFrameHeaderSize;
-  if (state_ == State::body) needed += frame_.header.body_length;
+MutableBytes FrameParser::room() {
+  release();
+  std::size_t needed = bytes_needed();
+  if (shrink_wanted_) shrink_to(needed);
+  if (state_ == State::payload) return payload_.writable().subspan(payload_filled_);
   std::size_t wanted = std::max({capacity_, needed, kReceiveBufferMin});
   if (room_was_filled_ && wanted < kReceiveBuffer) wanted = std::min(wanted * 4, kReceiveBuffer);
   if (wanted > capacity_) {
@@ -35,6 +36,28 @@ MutableBytes FrameParser::room() {
   return MutableBytes(buffer_.get() + end_, size);
 }
 
+// Of the frame under way, in the buffer.
+std::size_t FrameParser::bytes_needed() const {
+  if (state_ == State::header) return kFrameHeaderSize;
+  if (state_ == State::body) return kFrameHeaderSize + frame_.header.body_length;
+  return used_;
+}
+
+void FrameParser::shrink_to(std::size_t needed) {
+  std::size_t capacity = std::max(kReceiveBufferMin, needed);
+  if (buffered() > capacity) return;
+  shrink_wanted_ = room_was_filled_ = false;
+  if (capacity_ > capacity) reallocate(capacity);
+  if (state_ == State::payload) frame_.body = body();
+}
+
+std::size_t FrameParser::under_way() const {
+  if (skip_ > 0) return refused_size_;
+  if (state_ == State::done) return 0;
+  if (state_ == State::header) return buffered() > 0 ? kFrameHeaderSize : 0;
+  return frame_size(frame_.header);
+}
+
 void FrameParser::received(std::size_t size) {
   if (state_ == State::payload) {
     payload_filled_ += size;
@@ -47,7 +70,7 @@ void FrameParser::received(std::size_t size) {
 }
 
 Result<Frame*> FrameParser::next() {
-  if (state_ == State::done) discard_frame();
+  release();
   while (state_ != State::done) {
     ASSIGN_OR_RETURN(bool advanced, advance());
     if (!advanced) return nullptr;
@@ -74,9 +97,12 @@ Result<bool> FrameParser::advance() {
 }
 
 Result<bool> FrameParser::read_header() {
-  std::size_t skipped = std::min(skip_, buffered());
-  skip_ -= skipped;
-  begin_ += skipped;
+  if (skip_ > 0) {
+    std::size_t skipped = std::min(skip_, buffered());
+    skip_ -= skipped;
+    begin_ += skipped;
+    if (skip_ == 0) ++ended_;
+  }
   if (buffered() < kFrameHeaderSize) return false;
   ASSIGN_OR_RETURN(frame_.header, load_header(buffer_.get() + begin_, version_));
   frame_.refused = !admission_.admit(frame_.header);
@@ -84,15 +110,25 @@ Result<bool> FrameParser::read_header() {
   return true;
 }
 
+ByteView FrameParser::body() const {
+  return ByteView(buffer_.get() + begin_ + kFrameHeaderSize, frame_.header.body_length);
+}
+
 Result<bool> FrameParser::read_body() {
-  used_ = kFrameHeaderSize + frame_.header.body_length;
-  if (buffered() < used_) return false;
-  frame_.body = ByteView(buffer_.get() + begin_ + kFrameHeaderSize, frame_.header.body_length);
-  if (body_sum(frame_.body) != frame_.header.body_sum) return Error(Code::bad_message, "body sum is wrong");
   std::size_t length = frame_.header.payload_length;
   payloads_expected_ = length >= kLargePayload;
-  if (length == 0 || frame_.refused) {
-    skip_ = length;
+  if (frame_.refused) {
+    used_ = kFrameHeaderSize;
+    refused_size_ = frame_size(frame_.header);
+    skip_ = refused_size_ - kFrameHeaderSize;
+    state_ = State::done;
+    return true;
+  }
+  used_ = kFrameHeaderSize + frame_.header.body_length;
+  if (buffered() < used_) return false;
+  frame_.body = body();
+  if (body_sum(frame_.body) != frame_.header.body_sum) return Error(Code::bad_message, "body sum is wrong");
+  if (length == 0) {
     state_ = State::done;
     return true;
   }
@@ -123,6 +159,9 @@ void FrameParser::discard_frame() {
   used_ = 0;
   frame_ = Frame();
   state_ = State::header;
+  if (skip_ == 0) ++ended_;
+  // More than this is there for the body of one frame.
+  if (capacity_ > kReceiveBuffer) reallocate(std::max(kReceiveBuffer, buffered()));
 }
 
 void FrameParser::reallocate(std::size_t capacity) {

@@ -12,7 +12,7 @@ struct Frame {
   FrameHeader header;
   ByteView body;         // until the parser is asked for the next frame or for room
   Buffer payload;        // to keep
-  bool refused = false;  // not admitted: the payload is skipped and never stored
+  bool refused = false;  // not admitted: body and payload are skipped and never stored
 };
 
 // Asked once for each frame, as soon as its header is known and before anything is allocated for it.
@@ -38,8 +38,16 @@ class FrameParser {
   // an error there is no way to find the next frame: the connection must be closed.
   Result<Frame*> next();
 
-  // Gives memory back the next time that nothing is half-received. The room given out before stays good.
+  // The last frame is not needed any more.
+  void release() {
+    if (state_ == State::done) discard_frame();
+  }
+  // Gives memory back with the next room(); the room given out before stays good.
   void shrink() { shrink_wanted_ = true; }
+  // The size of the frame that has begun and has not ended, as far as it is known, also of a refused one; 0 for none.
+  std::size_t under_way() const;
+  // Frames that have ended.
+  std::uint64_t ended() const { return ended_; }
   // Bytes held for receiving, payloads included.
   std::size_t memory() const { return capacity_ + payload_.size(); }
 
@@ -50,9 +58,12 @@ class FrameParser {
   Result<bool> advance();
   Result<bool> read_header();
   Result<bool> read_body();
+  ByteView body() const;
   bool gather_payload();
   Status check_payload() const;
   void discard_frame();
+  std::size_t bytes_needed() const;
+  void shrink_to(std::size_t needed);
   void reallocate(std::size_t capacity);
 
   Admission& admission_;
@@ -65,7 +76,9 @@ class FrameParser {
   std::size_t used_ = 0;             // bytes at begin_ that belong to frame_
   Buffer payload_;                   // being filled
   std::size_t payload_filled_ = 0;
-  std::size_t skip_ = 0;            // bytes of a refused payload still to come
+  std::size_t skip_ = 0;          // bytes of a refused frame still to come
+  std::size_t refused_size_ = 0;  // of that frame
+  std::uint64_t ended_ = 0;
   bool payloads_expected_ = false;  // the last frame had a large one
   bool room_was_filled_ = false;    // the last read took all the room there was
   bool shrink_wanted_ = false;

@@ -34,7 +34,7 @@ static_assert(kGuestRequestsMax >= kConnectionRequestsMax && kGuestBytesMax >= k
 // When the answers to guests have used up their share, nothing more is read from those that leave more than this
 // unread.
 inline constexpr std::size_t kGuestAnswersShare = 64 * kKiB;
-// Calls that wait for room in the window of one connection.
+// Calls that wait for room in the window of one connection, or until there is one.
 inline constexpr std::size_t kWaitingCallsMax = 16 * 1024;
 
 inline constexpr std::uint32_t kBusyRetryMs = 50;
@@ -53,7 +53,7 @@ static_assert(kSecondLook < kPingPatience);
 // A write may take so long, and more for a large one.
 inline constexpr Duration kWritePatience = seconds(30);
 inline constexpr std::size_t kSlowestBytesPerSecond = 64 * kKiB;
-// So long may a request take from its header to its end, and longer in the same way.
+// So long may a frame take from its beginning to its end, and longer in the same way.
 inline constexpr Duration kReadPatience = kWritePatience;
 // What a closing connection may take to send its last words.
 inline constexpr Duration kLinger = milliseconds(500);

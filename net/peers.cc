@@ -90,6 +90,8 @@ Task<Result<Channel*>> Peers::wait_for_channel(Peer& peer, Purpose purpose, Inst
     // It may have been over at once.
     if (link.failed_attempts != failed_before) co_return link.error;
     if (link.channel && link.channel->open()) co_return link.channel.get();
+    if (link.changed.size() >= kWaitingCallsMax)
+      co_return Error(Code::busy, "too many calls to this peer").with_retry_after(kBusyRetryMs);
     CO_RETURN_IF_ERROR(co_await link.changed.wait(deadline));
     if (link.failed_attempts != failed_before) co_return link.error;
   }

@@ -83,9 +83,10 @@ Task<void> Server::serve(std::unique_ptr<Connection> connection, Place place) {
 
 Task<Result<Secured>> Server::shake_hands(std::unique_ptr<Connection> connection, Place place) {
   Instant deadline = env_.now() + kHandshakePatience;
-  if (!door_.may_begin(place->host)) {
+  Door::Owed owed = door_.knock(place->host);
+  if (owed != Door::Owed::nothing) {
     switchboard_.metrics.handshakes_delayed.add();
-    CO_RETURN_IF_ERROR(co_await with_deadline<void>(env_, deadline, door_.turn(place->host)));
+    CO_RETURN_IF_ERROR(co_await with_deadline<void>(env_, deadline, door_.turn(place->host, owed)));
   }
   Task<Result<Secured>> handshake = handshaker_.as_server(std::move(connection));
   co_return co_await with_deadline<Secured>(env_, deadline, std::move(handshake));

@@ -1,6 +1,7 @@
 // Peers that are let in and then do what they should not.
 #include "net/basic_service.h"
 #include "net/messages/basic.h"
+#include "net/messages/members.h"
 #include "tests/sim/fabric.h"
 #include "tests/unit/net/node.h"
 #include "tests/unit/net/pipe_world.h"
@@ -58,9 +59,62 @@ TEST_CASE("a request that comes byte by byte does not hold its place for ever") 
     if (!sent.ok()) break;
   }
   REQUIRE(!server->open());
-  EXPECT_EQ(server->closed_because().message(), "the peer does not finish its request");
+  EXPECT_EQ(server->closed_because().message(), "the peer does not finish what it has begun to send");
   world.advance(2 * kLinger);
   EXPECT_EQ(board.load.bytes(), 0);
+}
+
+TEST_CASE("what was not admitted has no more time to come than anything else, nor has half a header") {
+  for (bool refused : {true, false}) {
+    PipeWorld world;
+    Dispatcher dispatcher;
+    Switchboard board(world, dispatcher);
+    Pipe pipe(world.loop());
+    RunningChannel server(world, board, std::move(pipe.server), Role::client);
+    FrameHeader header;
+    header.kind = static_cast<std::uint8_t>(Kind::request);
+    header.method = CompareMembers::kInfo.number;  // not for clients
+    header.request_id = 1;
+    header.body_length = kFrameBodyMax;
+    ByteVector bytes(kFrameHeaderSize);
+    store_header(header, bytes.data());
+    bytes.resize(refused ? kFrameHeaderSize : 1);
+    std::size_t at = 0;
+    auto send = [&](ByteView part) { return world.run(pipe.client->write(std::span<const ByteView>(&part, 1))).ok(); };
+    REQUIRE(send(bytes));
+    EXPECT_EQ(board.load.requests(), 0);
+    for (; at < 30 && server->open(); ++at) {
+      world.advance(seconds(5));
+      if (server->open()) REQUIRE(send(ByteVector(1, bytes[0])));
+    }
+    // 30 s, what a body of 1 MiB may take, and the time until the first look.
+    EXPECT_LE(at, (30 + 16 + 15) / 5 + 1);
+    REQUIRE(!server->open());
+    EXPECT_EQ(server->closed_because().message(), "the peer does not finish what it has begun to send");
+  }
+}
+
+TEST_CASE("many frames in a row may take any time together") {
+  PipeWorld world;
+  Dispatcher dispatcher;
+  serve_basics(dispatcher);
+  Switchboard board(world, dispatcher);
+  Pipe pipe(world.loop());
+  RunningChannel server(world, board, std::move(pipe.server), Role::client);
+  FrameHeader header;
+  header.kind = static_cast<std::uint8_t>(Kind::ping);
+  header.request_id = 1;
+  ByteVector bytes(kFrameHeaderSize);
+  store_header(header, bytes.data());
+  auto send = [&](ByteView part) { return world.run(pipe.client->write(std::span<const ByteView>(&part, 1))).ok(); };
+  REQUIRE(send(ByteView(bytes).first(20)));
+  // There is always one under way, and never the same.
+  for (int i = 0; i < 60; ++i) {
+    world.advance(seconds(5));
+    REQUIRE(send(ByteView(bytes).subspan(20)));
+    REQUIRE(send(ByteView(bytes).first(20)));
+  }
+  EXPECT(server->open());
 }
 
 TEST_CASE("a peer whose time is over in two ways at once is given up as one in one way is") {

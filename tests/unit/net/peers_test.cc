@@ -338,3 +338,25 @@ TEST_CASE("there are never more connections than the limit, also when all of the
   b.spawn(stop_all(&servers));
   world.run_for(seconds(40));
 }
+
+TEST_CASE("so many wait for a connection and no more") {
+  World world(12);
+  Machine& a = world.add_machine();
+  Machine& off = world.add_machine();
+  start_node(a);
+  off.power_cut();
+  Peers& peers = a.as<NetProgram>().peers;
+  struct Count {
+    std::size_t busy = 0, others = 0;
+  } count;
+  auto call = [](Peers& from, Target to, Count* ends) -> Task<void> {
+    auto reply = co_await from.call<Echo>(std::move(to), EchoRequest(), CallOptions(seconds(2)));
+    ++(reply.is(Code::busy) ? ends->busy : ends->others);
+  };
+  for (std::size_t i = 0; i < kWaitingCallsMax + 10; ++i) a.spawn(call(peers, target_of(off), &count));
+  world.run_for(seconds(1));
+  EXPECT_EQ(count.busy, 10);
+  EXPECT_EQ(count.others, 0);
+  world.run_for(seconds(5));
+  EXPECT_EQ(count.others, kWaitingCallsMax);
+}
