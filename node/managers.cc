@@ -79,6 +79,8 @@ void Managers::start() {
   observer_ = membership_.directory().observe(
       [this](const dht::Member& now, const dht::MemberChange& change) { member_changed(now, change); });
   for (const wal::values::Damage& damage : chunks_.open_report().damaged) damaged(damage);
+  for (const wal::values::Damage& torn : chunks_.open_report().torn)
+    if (torn.id && !chunks_.has(*torn.id)) damaged(torn);
   upkeep_.start();
   repair_.start();
   inventory_.start();

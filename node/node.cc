@@ -26,7 +26,8 @@ constexpr Duration kFirstTokenLife = std::chrono::hours(24 * 7);
 
 // Files of the data directory.
 constexpr const char* kLock = "LOCK";
-constexpr const char* kFounding = "founding";  // there as long as the first records of a new cluster are missing
+constexpr const char* kMetaLock = "meta.lock";  // in the directory of the metadata, which may be another one
+constexpr const char* kFounding = "founding";   // there as long as the first records of a new cluster are missing
 constexpr const char* kRootKey = "root.key";
 constexpr const char* kFirstToken = "join.token";
 
@@ -48,7 +49,7 @@ struct Node::Parts {
 
   Env& env;
   const NodeOptions options;
-  std::unique_ptr<FileLock> lock;
+  std::unique_ptr<FileLock> lock, meta_lock;
   net::Dispatcher dispatcher;
   std::unique_ptr<dht::Membership> membership;
   std::unique_ptr<ChunkStore> chunks;
@@ -75,11 +76,16 @@ Task<Status> Node::Parts::open() {
   CO_ASSIGN_OR_RETURN(membership, co_await dht::Membership::open(env, dispatcher, about));
   ChunkStoreOptions chunk_options;
   chunk_options.name = "chunks";
+  chunk_options.epoch = membership->boot_epoch();
+  chunk_options.capacity_bytes = options.capacity;
   chunk_options.on_damage = [this](const wal::values::Damage& damage) {
     if (managers) managers->damaged(damage);
   };
   CO_ASSIGN_OR_RETURN(chunks, co_await ChunkStore::open(env, path("chunks"), chunk_options));
   std::string meta = options.meta_dir.empty() ? path("meta") : options.meta_dir;
+  CO_RETURN_IF_ERROR(co_await env.disk().make_directories(meta));
+  std::string meta_lock_path = meta + "/" + kMetaLock;
+  CO_ASSIGN_OR_RETURN(meta_lock, co_await env.disk().lock(std::move(meta_lock_path)));
   CO_ASSIGN_OR_RETURN(metadata, co_await Metadata::open(env, dispatcher, *membership, meta));
   book = std::make_unique<RecordsBook>(env, metadata->records());
   files = std::make_unique<FilesStack>(env, dispatcher, *membership, metadata->records(), *chunks);

@@ -5,6 +5,7 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "wal/failed_sync.h"
 
 namespace vortex::wal {
 
@@ -129,10 +130,12 @@ Task<Status> CheckpointWriter::finish() {
   end_block(true);
   CO_RETURN_IF_ERROR(co_await flush());
   state_ = Error(Code::closed, "the checkpoint is finished");
-  CO_RETURN_IF_ERROR(co_await file_->sync());
   std::string from = unfinished_path(directory_, name_), to = directory_ + "/" + name_;
+  Status done = co_await file_->sync();
+  CO_RETURN_IF_ERROR(synced(env_, done, from));
   CO_RETURN_IF_ERROR(co_await env_.disk().rename(from, to));
-  co_return co_await env_.disk().sync_directory(directory_);
+  done = co_await env_.disk().sync_directory(directory_);
+  co_return synced(env_, done, directory_);
 }
 
 CheckpointReader::CheckpointReader(std::string path, std::unique_ptr<File> file, std::uint64_t size)

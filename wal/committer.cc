@@ -68,11 +68,14 @@ std::size_t Committer::table_bytes(std::size_t new_owners) const {
 }
 
 std::uint64_t Committer::limit_of(SegmentId segment, Use use) {
-  std::uint64_t bytes = segments_.slot(segment).bytes;
+  const std::uint64_t bytes = segments_.slot(segment).bytes;
+  const std::uint64_t reserve = std::max(bytes / kReserveShare, std::uint64_t(kReserveBlocksMin * kBlock));
   if (segments_.has_spare() && !(use == Use::data && segments_.full())) return bytes;
   switch (use) {
     case Use::data:
-      return bytes - std::max(bytes / kReserveShare, std::uint64_t(kReserveBlocksMin * kBlock));
+      return bytes - reserve;
+    case Use::relief:
+      return bytes - reserve / 2;
     case Use::truncation:
       return bytes - kBlock;
     case Use::note:
@@ -165,10 +168,11 @@ Lsn Committer::add(const Record& record, bool last) {
   return effect.at = filling_->group.add(header, record.prefix, record.payload);
 }
 
-Status Committer::stage_batch(std::span<const Record> batch, Appended& appended) {
+Status Committer::stage_batch(const Request& request, Appended& appended) {
+  const std::span<const Record> batch = request.batch;
   std::size_t bytes = 0;
   for (const Record& record : batch) bytes += record_bytes(record.prefix.size() + record.payload.size());
-  RETURN_IF_ERROR(room(bytes, batch.size(), Use::data));
+  RETURN_IF_ERROR(room(bytes, batch.size(), request.relief ? Use::relief : Use::data));
   if (owners_.size() + batch.size() > options_.owners_max() && too_many_owners(batch))
     return Error(Code::too_large, "too many owners share the log");
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -211,16 +215,20 @@ Status Committer::stage_note(const Request& note, Appended& appended) {
 
 Status Committer::stage(const Request& request, Completion& completion) {
   Appended& appended = completion.appended_;
-  RETURN_IF_ERROR(request.type == RecordType::data ? stage_batch(request.batch, appended)
-                                                   : stage_note(request, appended));
+  RETURN_IF_ERROR(request.type == RecordType::data ? stage_batch(request, appended) : stage_note(request, appended));
   filling_->waiting.push_back(completion);
   idle_.wake();
   return Status();
 }
 
+CompletionList& Committer::queue_of(const Request& request) {
+  if (request.type != RecordType::data) return note_queue_;
+  return request.relief ? relief_queue_ : queue_;
+}
+
 Status Committer::submit(const Request& request, Completion& completion) {
   RETURN_IF_ERROR(check(request));
-  CompletionList& queue = request.type == RecordType::data ? queue_ : note_queue_;
+  CompletionList& queue = queue_of(request);
   if (queue.empty()) {
     Status staged = stage(request, completion);
     if (!staged.is(Code::busy)) return staged;
@@ -233,6 +241,7 @@ Status Committer::submit(const Request& request, Completion& completion) {
 
 void Committer::admit() {
   admit(note_queue_);
+  admit(relief_queue_);
   admit(queue_);
 }
 
@@ -250,6 +259,7 @@ void Committer::admit(CompletionList& queue) {
 void Committer::refuse_waiting(const Error& error) {
   CompletionList refused;
   refused.take_all(note_queue_);
+  refused.take_all(relief_queue_);
   refused.take_all(queue_);
   refused.finish(error);
 }

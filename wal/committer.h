@@ -19,6 +19,7 @@ namespace vortex::wal {
 struct Request {
   RecordType type = RecordType::data;
   std::span<const Record> batch;  // data
+  bool relief = false;            // data without which its owner could not truncate
   OwnerId owner = 0;              // otherwise
   Lsn before;
 };
@@ -132,12 +133,13 @@ class Committer {
   Status check_batch(std::span<const Record> batch) const;
   // `busy` when there is no room at the moment.
   Status stage(const Request& request, Completion& completion);
-  Status stage_batch(std::span<const Record> batch, Appended& appended);
+  Status stage_batch(const Request& request, Appended& appended);
   Status stage_note(const Request& request, Appended& appended);
   bool too_many_owners(std::span<const Record> batch) const;
 
   // What may take how much of a segment when no further one is to be had.
-  enum class Use { data, truncation, note };
+  enum class Use { data, relief, truncation, note };
+  CompletionList& queue_of(const Request& request);
   Status room(std::size_t bytes, std::size_t new_owners, Use use);
   std::uint64_t limit_of(SegmentId segment, Use use);
   Status next_segment(Use use);
@@ -170,8 +172,9 @@ class Committer {
   bool last_had_records_ = false;
   bool blocked_on_spare_ = false;
   Status state_;
-  CompletionList queue_;       // waiting for room, first come first served
-  CompletionList note_queue_;  // truncations, which nothing may hold up that they would resolve
+  CompletionList queue_;         // waiting for room, first come first served
+  CompletionList note_queue_;    // truncations, which nothing may hold up that they would resolve
+  CompletionList relief_queue_;  // what truncations need, ahead of other data
   Parking idle_;
 
   Counter& groups_total_;

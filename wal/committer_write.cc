@@ -118,6 +118,8 @@ void Committer::failed_write(const Error& error) {
   restart(*filling_, end_.place);
   // Those that wait for room behind a note that cannot be written would wait for ever.
   if (failed.empty()) refuse_waiting(error);
+  // And when that was the last one, there is nothing left to end with.
+  if (failed.empty() && closing_) fail(Error(error).in("wal: the last note"));
   failed.finish(Error(error).in("wal: writing"));
   admit();
 }
@@ -139,6 +141,7 @@ void Committer::fail(const Error& error) {
   failed.take_all(writing_->waiting);
   failed.take_all(filling_->waiting);
   failed.take_all(note_queue_);
+  failed.take_all(relief_queue_);
   failed.take_all(queue_);
   failed.finish(error);
   idle_.wake();

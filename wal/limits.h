@@ -22,9 +22,9 @@ inline constexpr std::size_t kGroupBytesMax = 64 * kMiB;
 
 // The table of all owners stands in the first group of every segment.
 inline constexpr std::size_t kOwnersMax = 32 * 1024;
-// Where no further segment is to be had, this share of the current one is kept for truncations, and at least so many
-// blocks.
-inline constexpr std::size_t kReserveShare = 16;
+// Where no further segment is to be had, this share of the current one is kept for truncations, half of it also for
+// what they need, and at least so many blocks.
+inline constexpr std::size_t kReserveShare = 8;
 inline constexpr std::size_t kReserveBlocksMin = 4;
 
 // Numbers of segments end here, after 64 PiB of the smallest segments.

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/log.h"
+#include "wal/scan.h"
 #include "wal/sync_above.h"
 
 namespace vortex::wal {
@@ -33,7 +34,7 @@ Task<Status> Log::start(Recovered recovered) {
     std::string path = segments_.directory() + "/" + name;
     auto removed = co_await env_.disk().remove(path);
     if (!removed.ok())
-      env_.log().warn("wal", "an unfinished file could not be removed", Field("path", path),
+      env_.log().warn("wal", "a file that means nothing could not be removed", Field("path", path),
                       Field("error", removed.error()));
   }
   // A killed process may have left names behind that are not durable yet.
@@ -87,18 +88,37 @@ Status Log::check_owners(std::size_t owners) const {
                                      std::to_string((needed + kBlock - 1) / kBlock * kBlock));
 }
 
+namespace {
+// Recovery has found it sound, so that other bytes are a fault of the read.
+constexpr int kReadsOfLastGroup = 4;
+
+Task<Status> read_group_whole(File& file, const Recovered& recovered, MutableBytes into) {
+  CO_ASSIGN_OR_RETURN(std::size_t got, co_await file.read_at(recovered.last_group.offset(), into));
+  GroupHeader header;
+  bool same = got == into.size() && decode_group_header(into, header) == HeaderState::valid &&
+              header.check == recovered.last_group_check && header.bytes() == into.size();
+  Body body;
+  if (same) read_group(header, into, body);
+  if (!same || !body.intact || !body.padding_clean) co_return Error(Code::damaged, "it is not what was read before");
+  co_return Status();
+}
+}  // namespace
+
 // The last group is the only one not known to be durable. A killed process may have left it in the page cache; and
 // where the process ended because its sync failed, the cache holds it for clean and no later sync would write it. So it
-// is written once more before owners rely on it.
+// is written once more before owners rely on it. Never bytes that are not those of the group: a read may go wrong.
 Task<Status> Log::write_last_again(Recovered& recovered) {
   for (auto& live : recovered.live) {
     if (live.id != recovered.last_group.segment() || live.slot.file == nullptr) continue;
-    Buffer bytes = Buffer::allocate(recovered.last_group_bytes);
-    auto got = co_await live.slot.file->read_at(recovered.last_group.offset(), bytes.writable());
     // Damage that recovery has told of, and nothing to be saved by writing.
-    if (got.is(Code::io_error)) co_return co_await live.slot.file->sync();
-    if (!got.ok()) co_return std::move(got).error();
-    if (*got < bytes.size()) co_return Error(Code::damaged, "wal: " + live.slot.name + " got shorter");
+    if (!recovered.last_group_sound) co_return co_await live.slot.file->sync();
+    Buffer bytes = Buffer::allocate(recovered.last_group_bytes);
+    Status read;
+    for (int attempt = 0; attempt < kReadsOfLastGroup; ++attempt) {
+      read = co_await read_group_whole(*live.slot.file, recovered, bytes.writable());
+      if (!read.is(Code::damaged) && !read.is(Code::io_error)) break;
+    }
+    if (!read.ok()) co_return Error(read.error()).in("wal: the last group in " + live.slot.name);
     ByteView view = bytes;
     CO_RETURN_IF_ERROR(
         co_await live.slot.file->write_durable(recovered.last_group.offset(), std::span<const ByteView>(&view, 1)));

@@ -66,6 +66,20 @@ class Log {
   Status submit(std::span<const Record> batch, Completion& completion) {
     return committer_.submit(data(batch), completion);
   }
+  // A batch without which its owner could not truncate: it may use half of what is kept for truncations, and does not
+  // wait behind other batches that wait for room, not even behind those of its owner.
+  Status submit_relief(std::span<const Record> batch, Completion& completion) {
+    Request request = data(batch);
+    request.relief = true;
+    return committer_.submit(request, completion);
+  }
+  Task<Result<Appended>> append_relief(std::span<const Record> batch) {
+    Request request = data(batch);
+    request.relief = true;
+    return committer_.append(request);
+  }
+  // No further segment is to be had: holders() should truncate, however few segments there are.
+  bool short_of_room() const { return segments_.spare_failure().has_value() && !segments_.has_spare(); }
   // Some wait for room already: time to slow down.
   bool congested() const { return committer_.congested(); }
 

@@ -38,12 +38,18 @@ std::string path_in(const std::string& directory) { return directory + "/" + std
 
 Task<Result<NewestSegment>> read_newest_note(Env& env, std::string directory) {
   NewestSegment newest;
-  auto bytes = co_await read_file(env.disk(), path_in(directory), 2 * kBlock);
-  if (bytes.is(Code::cancelled) || bytes.is(Code::closed)) co_return std::move(bytes).error();
-  if (!bytes.ok()) co_return newest;
-  for (std::size_t at = 0; at < bytes->size(); at += kBlock) {
-    NewestSegment note = decode_note(ByteView(*bytes).subspan(at));
-    if (note.segment > newest.segment) newest = note;
+  // Read again where it is not sound: a bit may have flipped on the way.
+  for (int attempt = 0; attempt < 2 && !newest.certain; ++attempt) {
+    auto bytes = co_await read_file(env.disk(), path_in(directory), 2 * kBlock);
+    if (bytes.is(Code::cancelled) || bytes.is(Code::closed)) co_return std::move(bytes).error();
+    if (!bytes.ok()) continue;
+    std::size_t sound = 0;
+    for (std::size_t at = 0; at < bytes->size(); at += kBlock) {
+      NewestSegment note = decode_note(ByteView(*bytes).subspan(at));
+      sound += note.segment != 0 && (newest.segment == 0 || note.log_id == newest.log_id) ? 1 : 0;
+      if (note.segment > newest.segment) newest = note;
+    }
+    newest.certain = sound == 2;
   }
   co_return newest;
 }

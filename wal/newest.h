@@ -31,6 +31,7 @@ class NewestNote {
 struct NewestSegment {
   std::uint64_t log_id = 0;
   SegmentId segment = 0;  // 0: nothing is noted
+  bool certain = false;   // both blocks are sound, so that none says more than is known
 };
 // What is noted in the directory. A note that is damaged or not there says nothing.
 Task<Result<NewestSegment>> read_newest_note(Env& env, std::string directory);

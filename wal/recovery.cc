@@ -17,6 +17,7 @@ struct Candidate {
   bool unreadable = false;  // its first block
   bool first_block_zero = true;
   bool zero_behind = true;  // all blocks but the first one
+  bool discard = false;     // it cannot be read, and all that counts is elsewhere
   bool foreign = false;     // its blocks claim to belong to different logs, and nothing tells to which it does
   std::uint64_t log_id = 0;
 };
@@ -48,6 +49,12 @@ Task<Status> identify(Candidate& file, std::uint64_t log_id) {
     CO_ASSIGN_OR_RETURN(ByteView block, co_await reader.at(at, kBlock));
     GroupHeader header;
     HeaderState state = decode_group_header(block, header);
+    // What decides much is read again before it is believed.
+    if (state != HeaderState::valid && (at == 0 || file.zero_behind) && !all_zero(block)) {
+      reader.forget();
+      CO_ASSIGN_OR_RETURN(block, co_await reader.at(at, kBlock));
+      state = decode_group_header(block, header);
+    }
     // Only at the beginning can nobody but a log have written it; elsewhere it may be part of somebody's record.
     if (at == 0 && state == HeaderState::unsupported_version) co_return note_unsupported(file.slot);
     bool valid = state == HeaderState::valid && header.offset == at;
@@ -113,7 +120,8 @@ class Recovery {
   Task<Status> list();
   Status arrange();
   Task<Status> read_newest();
-  Status check_readable() const;
+  bool all_found() const;
+  Status check_readable();
   Task<Status> read_segment(SegmentId id);
   Task<Status> miss_newest(SegmentId last);
   Task<Status> read_groups(SegmentId id, Candidate& file);
@@ -142,6 +150,7 @@ class Recovery {
   bool after_damage_ = false;  // the next group need not follow the last one
   bool cut_ = false;
   GroupHeader last_;
+  bool last_sound_ = false;
 };
 
 Task<Status> Recovery::list() {
@@ -206,11 +215,22 @@ Task<Status> Recovery::read_newest() {
   co_return Status();
 }
 
-// What is newest may be in a file of which nobody knows what it holds.
-Status Recovery::check_readable() const {
-  for (const Candidate& file : files_)
-    if (file.unreadable && (file.segment == 0 || file.segment < newest_.oldest))
+// Each segment from the oldest needed to the newest that anybody was told of is in some file.
+bool Recovery::all_found() const {
+  if (by_segment_.empty() || newest_.oldest == 0 || !noted_.certain) return false;
+  const SegmentId last = by_segment_.rbegin()->first;
+  auto found = static_cast<std::uint64_t>(std::distance(by_segment_.lower_bound(newest_.oldest), by_segment_.end()));
+  return noted_.segment == last && found == std::uint64_t(last) - newest_.oldest + 1;
+}
+
+// What is newest may be in a file of which nobody knows what it holds; but not when all of it lies elsewhere.
+Status Recovery::check_readable() {
+  for (Candidate& file : files_) {
+    if (!file.unreadable || (file.segment != 0 && file.segment >= newest_.oldest)) continue;
+    if (!all_found())
       return Error(Code::io_error, "wal: " + file.slot.name + " cannot be read, and may hold what is needed");
+    file.discard = true;
+  }
   return Status();
 }
 
@@ -358,6 +378,7 @@ void Recovery::take_group(const Found& found, const std::string& file) {
     damage(found.header.segment, file, end, found.to - end, "the padding behind a group is not zero");
   }
   have_group_ = true;
+  last_sound_ = body_.intact && body_.padding_clean;
   after_damage_ = false;
   last_ = found.header;
 }
@@ -396,10 +417,14 @@ Result<Recovered> Recovery::begin_fresh() {
   return std::move(out_);
 }
 
-// Whatever is not in use is a spare.
+// Whatever is not in use is a spare, if it can be read.
 void Recovery::sort_files(SegmentId last) {
   for (Candidate& file : files_) {
     if (file.slot.file == nullptr) continue;
+    if (file.discard) {
+      out_.leftovers.push_back(file.slot.name);
+      continue;
+    }
     Recovered::Spare spare;
     bool next = out_.end.place.offset() == 0 && file.segment == last && last > 0;
     spare.wipe = (file.segment > last) || (file.segment == 0 && !file.first_block_zero);
@@ -436,6 +461,8 @@ Result<Recovered> Recovery::finish() {
   out_.last_group_had_records = last_.records > 0;
   out_.last_group = Lsn(last_.segment, last_.offset);
   out_.last_group_bytes = last_.bytes();
+  out_.last_group_check = last_.check;
+  out_.last_group_sound = last_sound_;
   out_.report.end = out_.end.place;
   out_.report.last_sequence = out_.end.sequence;
   sort_files(out_.end.place.segment());

@@ -32,13 +32,15 @@ struct Recovered {
     bool wipe = false;  // its first block might be taken for a segment to come
   };
   std::vector<Spare> spares;
-  std::vector<std::string> leftovers;  // unfinished files
+  std::vector<std::string> leftovers;  // files that mean nothing: unfinished ones, unreadable spares
   std::uint64_t next_slot = 0;
   LogEnd end;
   bool last_group_had_records = false;
   // The last group that counts; all before it are known to be durable.
   Lsn last_group;
   std::size_t last_group_bytes = 0;
+  std::uint64_t last_group_check = 0;
+  bool last_group_sound = false;  // otherwise the report tells of it
   std::map<OwnerId, OwnerAudit::State> owners;
   std::map<SegmentId, LostEnd> lost_ends;
   RecoveryReport report;

@@ -46,6 +46,10 @@ Task<Status> Host::Impl::open() {
     Image& image = reader.images()[static_cast<GroupId>(hurt.owner - 1)];
     if (image.damage.empty()) image.damage = why_hurt(hurt);
   }
+  for (auto& [id, image] : reader.images())
+    if (image.base && image.base->self.node != options.self)
+      co_return Error(Code::bad_config,
+                      options.directory + " holds the metadata of another node, " + image.base->self.node.hex());
   for (auto& [id, image] : reader.images()) CO_RETURN_IF_ERROR(co_await load(id, std::move(image)));
   co_return co_await remove_strangers();
 }
@@ -118,15 +122,18 @@ Task<Result<std::shared_ptr<Instance>>> Host::Impl::new_instance(GroupId id) {
   co_return instance;
 }
 
-// What no replica's base names is left over from a crash. Nothing of a damaged replica is touched.
+// What no replica's base names is left over from a crash. Nothing of a damaged replica is touched; and nothing at all
+// where the log's damage may have taken replicas whose names nobody knows.
 Task<Status> Host::Impl::remove_strangers() {
   std::string checkpoints = options.directory + "/ck";
+  const bool all_known = log->recovery().names_complete;
+  if (!all_known) env.log().error("raft", "the log may have lost whole replicas: what is left of any is kept");
   CO_ASSIGN_OR_RETURN(auto entries, co_await env.disk().list(checkpoints));
   for (const DirectoryEntry& entry : entries) {
     auto name = parse_instance(entry.name);
     if (!name) continue;
     next_instance_ = std::max(next_instance_, name->second + 1);
-    if (damaged.contains(name->first)) continue;
+    if (!all_known || damaged.contains(name->first)) continue;
     auto group = find(name->first);
     std::string directory = checkpoints + "/" + entry.name;
     if (!group || group->base().instance != name->second) {

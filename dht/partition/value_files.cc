@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "wal/failed_sync.h"
 
 namespace vortex::dht {
 
@@ -114,17 +115,13 @@ Task<Status> ValueFiles::sync() {
   while (!dirty_.empty()) {
     const std::uint32_t number = dirty_.begin()->first;
     std::shared_ptr<File> handle = dirty_.begin()->second;
-    Status synced = co_await handle->sync();
+    Status done = co_await handle->sync();
+    CO_RETURN_IF_ERROR(wal::synced(env_, done, path(number)));
     dirty_.erase(number);
-    if (!synced.ok()) {
-      // Nothing that was written to it since the last sync can be believed.
-      if (auto at = files_.find(number); at != files_.end()) at->second->writable = false;
-      dirty_.clear();
-      co_return synced;
-    }
   }
   if (names_dirty_) {
-    CO_RETURN_IF_ERROR(co_await env_.disk().sync_directory(directory_));
+    Status done = co_await env_.disk().sync_directory(directory_);
+    CO_RETURN_IF_ERROR(wal::synced(env_, done, directory_));
     names_dirty_ = false;
   }
   co_return Status();

@@ -52,11 +52,22 @@ CopyNumber StoreCore::next_number() {
 }
 
 void StoreCore::report(const Damage& damage) {
-  ++damages;
-  env.metrics().counter("vortex_values_damaged_total", "Records or regions of segments found damaged", labels()).add();
-  env.log().error(options.name, "damaged", Field("value", damage.id ? damage.id->hex() : std::string("unknown")),
-                  Field("segment", damage.segment), Field("offset", damage.offset), Field("length", damage.length),
-                  Field("what", damage.what), Field("kept", damage.kept));
+  if (damage.torn) {
+    env.metrics().counter("vortex_values_torn_total", "Values found damaged or cut short by a crash", labels()).add();
+  } else {
+    ++damages;
+    env.metrics()
+        .counter("vortex_values_damaged_total", "Records or regions of segments found damaged", labels())
+        .add();
+  }
+  const Field fields[] = {Field("value", damage.id ? damage.id->hex() : std::string("unknown")),
+                          Field("segment", damage.segment),
+                          Field("offset", damage.offset),
+                          Field("length", damage.length),
+                          Field("what", damage.what),
+                          Field("kept", damage.kept)};
+  env.log().write(damage.torn ? LogLevel::warn : LogLevel::error, options.name, damage.torn ? "torn" : "damaged",
+                  fields);
   if (options.on_damage) options.on_damage(damage);
 }
 
@@ -82,7 +93,10 @@ Task<Status> publish(StoreCore& core, std::uint32_t number) {
   core.catalog.hold_ordinals(false);
   // What it refers to must be on disk before it is believed.
   if (status.ok()) status = co_await core.syncer.sync();
-  if (status.ok()) status = co_await file->sync();
+  if (status.ok()) {
+    status = co_await file->sync();
+    if (!status.ok()) core.fail(status.error());
+  }
   file.reset();
   if (status.ok()) status = co_await disk.rename(temporary, path);
   if (!status.ok()) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/env.h"
@@ -50,7 +51,13 @@ struct StoreCore {
   std::uint32_t index_number = 0;      // the highest of a checkpoint so far; 0: none
   std::vector<std::uint32_t> indexes;  // numbers of the files that are there
   std::uint64_t quarantine_bytes = 0;  // what the quarantine folder holds
-  std::uint64_t foreground = 0;        // operations of clients under way
+  // Damaged copies that were reported, and of which no record could be written yet.
+  struct Unrecorded {
+    Location location;
+    bool kept = false;
+  };
+  std::unordered_map<Id, Unrecorded> unrecorded;
+  std::uint64_t foreground = 0;  // operations of clients under way
   std::uint64_t damages = 0, quarantined = 0, reclaimed_segments = 0, reclaimed_bytes = 0, checkpoints = 0;
   Status broken;
   bool stopping = false;
@@ -75,17 +82,20 @@ Task<Result<RecordHeader>> read_header(StoreCore& core, std::shared_ptr<Segment>
 
 // --- quarantine ---
 
-// The value's copy at this place is damaged: its bytes are set aside, the index forgets it, and a record says so for
-// good. The caller holds the value's lock and has seen that the index still names this place.
-Task<void> quarantine(StoreCore& core, Id id, Location location, std::string what);
+// The value's copy at this place is damaged: its bytes are set aside, a record says so for good, and the index forgets
+// it. The caller holds the value's lock and has seen that the index still names this place. On an error there is no
+// such record, so a restart would find the copy: the index goes on naming it, and it is as damaged as before.
+Task<Status> quarantine(StoreCore& core, Id id, Location location, std::string what);
 // Reads it once more, since a read may go wrong without the disk being wrong; true when it was damaged, or lies where
 // a disk that works otherwise cannot read, and is in quarantine now. Same conditions.
-Task<bool> quarantine_if_damaged(StoreCore& core, Id id, Location location);
+Task<Result<bool>> quarantine_if_damaged(StoreCore& core, Id id, Location location);
 // The same for whoever does not hold the lock; nothing when the value has moved or gone meanwhile.
 Task<void> suspect(StoreCore& core, Id id, Location location);
 // No record can be read in these bytes of a segment. Values that the index knows to lie there are put in quarantine,
-// and the segment stays.
-Task<void> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset,
-                             std::uint64_t length);
+// and the segment stays, unless `save` and all of the bytes could be set aside, which is the answer.
+Task<bool> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset,
+                             std::uint64_t length, bool save);
+// The bytes of a record that is damaged and does not live; false when the segment has to stay for them.
+Task<bool> save_remains(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t length);
 
 }  // namespace vortex::wal::values

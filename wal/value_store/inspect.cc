@@ -91,7 +91,9 @@ class Inspector final : private CheckpointVisitor {
       if (sound && options_.verify && item.record->kind == RecordKind::value) {
         CO_ASSIGN_OR_RETURN(ByteView bytes, co_await scanner.bytes(item));
         std::size_t prefix = item.record->prefix_bytes();
-        sound = value_sound(bytes, bytes.subspan(prefix, item.record->length));
+        // The file may have been cut meanwhile.
+        sound = bytes.size() >= prefix + item.record->length &&
+                value_sound(bytes, bytes.subspan(prefix, item.record->length));
       }
       if (!sound) finding(number, item.offset, item.length, item.record->id, "bytes damaged");
       take(segment, item);

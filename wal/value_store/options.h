@@ -18,6 +18,8 @@ struct Damage {
   std::uint64_t offset = 0, length = 0;
   std::string what;
   bool kept = false;  // a copy of the bytes is in the quarantine folder
+  // Nobody knows that it was ever synced: a write that a crash cut short looks the same.
+  bool torn = false;
 };
 
 struct ValueStoreOptions {

@@ -5,9 +5,13 @@
 namespace vortex::wal::values {
 
 namespace {
-// Copies the record's bytes, as they are, to a file that says in its name what they were.
-Task<Status> set_aside(StoreCore& core, std::shared_ptr<Segment> segment, Id id, Location location) {
-  const std::uint64_t bytes = std::min(location.record_bytes(), segment->end - location.offset());
+// What is set aside in one file at most.
+constexpr std::uint64_t kRemainsStep = 8 * kMiB;
+
+// Copies these bytes, as they are, to a file that says in its name what they were.
+Task<Status> set_aside(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t length,
+                       std::string suffix) {
+  const std::uint64_t bytes = std::min(length, segment->end - offset);
   if (core.quarantine_bytes + bytes > core.options.quarantine_bytes_max)
     co_return Error(Code::no_space, "the quarantine is full");
   CO_RETURN_IF_ERROR(co_await core.space.refresh());
@@ -15,11 +19,11 @@ Task<Status> set_aside(StoreCore& core, std::shared_ptr<Segment> segment, Id id,
     co_return Error(Code::no_space, "too little space for the quarantine");
   CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core.files.open(segment));
   WindowReader reader(*file, segment->end, static_cast<std::size_t>(bytes));
-  CO_ASSIGN_OR_RETURN(ByteView found, co_await reader.at(location.offset(), static_cast<std::size_t>(bytes)));
+  CO_ASSIGN_OR_RETURN(ByteView found, co_await reader.at(offset, static_cast<std::size_t>(bytes)));
   ByteVector raw = to_vector(found.first(std::min(found.size(), static_cast<std::size_t>(bytes))));
   const std::string folder = core.books.path("quarantine");
   CO_RETURN_IF_ERROR(co_await core.env.disk().make_directories(folder));
-  std::string name = segment_name(segment->number) + "-" + std::to_string(location.offset()) + "-" + id.hex();
+  std::string name = segment_name(segment->number) + "-" + std::to_string(offset) + suffix;
   CO_RETURN_IF_ERROR(co_await replace_file(core.env.disk(), folder + "/" + name, std::move(raw)));
   core.quarantine_bytes += bytes;
   co_return Status();
@@ -38,40 +42,51 @@ Task<bool> disk_answers(StoreCore& core) {
 }
 }  // namespace
 
-Task<void> quarantine(StoreCore& core, Id id, Location location, std::string what) {
+Task<Status> quarantine(StoreCore& core, Id id, Location location, std::string what) {
   auto segment = core.catalog.at(location.ordinal());
-  // Nobody is served this copy while its bytes are saved.
-  core.catalog.forget(id);
-  Status kept = co_await set_aside(core, segment, id, location);
+  auto before = core.unrecorded.find(id);
+  const bool reported = before != core.unrecorded.end() && before->second.location.same_place(location);
+  bool kept = reported && before->second.kept;
+  if (!kept) {
+    Status saved = co_await set_aside(core, segment, location.offset(), location.record_bytes(), "-" + id.hex());
+    kept = saved.ok();
+  }
   // Where the bytes could not be saved elsewhere they stay where they are.
-  if (!kept.ok()) segment->pinned = true;
+  if (!kept) segment->pinned = segment->kept_back = true;
   Append note(core.env.loop());
   note.header.kind = RecordKind::quarantine;
   note.header.id = id;
-  note.header.form = kept.ok() ? 0 : kBytesStay;
+  note.header.form = kept ? 0 : kBytesStay;
   // Whatever number the damaged copy had: no newer one exists while its lock is held.
   note.header.number = core.last_number().packed();
   note.header.old_segment = segment->number;
   note.header.old_offset = static_cast<std::uint32_t>(location.offset() / kRecordAlignment);
   auto header = co_await read_header(core, segment, id, location);
   if (header.ok() && core.catalog.exists(header->old_segment)) note.header.length = header->old_segment;
-  // Without this record a restart finds the damaged one in its place, and then by its checksums again.
   Status noted = co_await core.appender->append(note);
-  if (!noted.ok())
+  if (noted.ok()) {
+    core.unrecorded.erase(id);
+    ++core.quarantined;
+  } else {
     core.env.log().warn(core.options.name, "a quarantine could not be recorded", Field("value", id),
                         Field("error", noted.error()));
-  ++core.quarantined;
+    StoreCore::Unrecorded& left = core.unrecorded[id];
+    left.location = location;
+    left.kept = kept;
+  }
+  if (reported) co_return noted;
   Damage damage;
   damage.id = id;
   damage.segment = segment->number;
   damage.offset = location.offset();
   damage.length = location.record_bytes();
   damage.what = std::move(what);
-  damage.kept = kept.ok();
+  damage.kept = kept;
   core.report(damage);
+  co_return noted;
 }
 
-Task<bool> quarantine_if_damaged(StoreCore& core, Id id, Location location) {
+Task<Result<bool>> quarantine_if_damaged(StoreCore& core, Id id, Location location) {
   auto segment = core.catalog.at(location.ordinal());
   auto again = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
   if (again.ok()) co_return false;
@@ -83,7 +98,7 @@ Task<bool> quarantine_if_damaged(StoreCore& core, Id id, Location location) {
   }
   if (!again.is(Code::damaged) && !again.is(Code::io_error)) co_return false;
   std::string what(again.error().message());
-  co_await quarantine(core, id, location, std::move(what));
+  CO_RETURN_IF_ERROR(co_await quarantine(core, id, location, std::move(what)));
   co_return true;
 }
 
@@ -92,13 +107,26 @@ Task<void> suspect(StoreCore& core, Id id, Location location) {
   if (!lock.ok()) co_return;
   Location now = core.catalog.find(id);
   if (!now || !now.same_place(location)) co_return;
-  bool damaged = co_await quarantine_if_damaged(core, id, now);
-  (void)damaged;
+  auto damaged = co_await quarantine_if_damaged(core, id, now);
+  (void)damaged;  // who comes next tries again
 }
 
-Task<void> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset,
-                             std::uint64_t length) {
-  segment->pinned = true;
+Task<bool> save_remains(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t length) {
+  for (std::uint64_t done = 0; done < length; done += kRemainsStep) {
+    const std::uint64_t bytes = std::min(kRemainsStep, length - done);
+    Status saved = co_await set_aside(core, segment, offset + done, bytes, std::string());
+    if (saved.ok()) continue;
+    segment->pinned = segment->kept_back = true;
+    co_return false;
+  }
+  co_return true;
+}
+
+Task<bool> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset,
+                             std::uint64_t length, bool save) {
+  bool kept = false;
+  if (save) kept = co_await save_remains(core, segment, offset, length);
+  if (!kept) segment->pinned = true;
   std::vector<std::pair<Id, Location>> inside;
   core.catalog.index().for_each([&](const ValueIndex::Entry& entry) {
     Location location = Location::from_bits(entry.location);
@@ -106,13 +134,15 @@ Task<void> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, 
       inside.emplace_back(entry.id, location);
   });
   for (auto& [id, location] : inside) co_await suspect(core, id, location);
-  if (!inside.empty()) co_return;
+  if (!inside.empty()) co_return kept;
   Damage damage;
   damage.segment = segment->number;
   damage.offset = offset;
   damage.length = length;
   damage.what = "no readable record";
+  damage.kept = kept;
   core.report(damage);
+  co_return kept;
 }
 
 }  // namespace vortex::wal::values

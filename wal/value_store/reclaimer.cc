@@ -40,7 +40,8 @@ void Reclaimer::set_rate(double bytes_per_second) { rate_.set_rate(bytes_per_sec
 
 bool Reclaimer::eligible(const Segment& segment) const {
   // While a source of its records exists, a deletion would have to outlive both.
-  return segment.sealed && !segment.pinned && segment.durable >= segment.end && segment.copied_from.empty();
+  return segment.sealed && !segment.unopened && !(segment.pinned && segment.kept_back) &&
+         segment.durable >= segment.end && segment.copied_from.empty();
 }
 
 std::vector<std::shared_ptr<Segment>> Reclaimer::choose() const {
@@ -126,26 +127,36 @@ Task<Status> Reclaimer::pace(std::uint64_t bytes) {
 
 // Everything that lives in the segment, or is still needed of it, gets a new place.
 Task<Status> Reclaimer::empty(std::shared_ptr<Segment> segment, ReclaimReport& report) {
-  CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core_.files.open(segment));
+  auto opening = co_await core_.files.open(segment);
+  if (!opening.ok()) {
+    if (opening.is(Code::cancelled) || opening.is(Code::closed)) co_return std::move(opening).error();
+    core_.env.log().error(core_.options.name, "a segment cannot be opened, and is not reclaimed",
+                          Field("path", segment->path), Field("error", opening.error()));
+    segment->unopened = true;
+    co_return Error(Code::damaged, "a segment cannot be opened");
+  }
+  std::shared_ptr<File> file = std::move(opening).value();
   SegmentScanner scanner(*file, segment->seal, kSegmentHeaderBytes, segment->end, kWindowBytes);
   Moves moves;
   std::size_t bytes = 0;
   std::uint64_t paid = 0;
-  while (!segment->empty()) {
+  bool gaps = false;
+  while (segment->pinned || !segment->empty()) {
     ScanItem item;
     CO_ASSIGN_OR_RETURN(bool more, co_await scanner.next(item));
     if (!more) break;
     if (!item.record) {
-      bool torn = std::any_of(segment->torn.begin(), segment->torn.end(), [&](const Gap& gap) {
-        return item.offset >= gap.offset && item.offset < gap.offset + gap.length;
-      });
-      if (torn) continue;
       CO_RETURN_IF_ERROR(co_await flush(moves, report));
-      co_await unreadable_region(core_, segment, item.offset, item.length);
-      co_return Code::damaged;
+      CO_ASSIGN_OR_RETURN(bool damaged, co_await pass_over(segment, scanner, item));
+      gaps = gaps || damaged;
+      continue;
     }
     auto move = std::make_unique<Move>(core_.env.loop());
     CO_ASSIGN_OR_RETURN(bool needed, co_await still_needed(segment, scanner, item, move->lock, moves, report));
+    if (!needed && segment->pinned) {
+      CO_ASSIGN_OR_RETURN(needed, co_await pass_over(segment, scanner, item));
+      continue;
+    }
     if (!needed) continue;
     RecordHeader& header = move->record.header;
     header = *item.record;
@@ -174,7 +185,53 @@ Task<Status> Reclaimer::empty(std::shared_ptr<Segment> segment, ReclaimReport& r
     }
   }
   CO_RETURN_IF_ERROR(co_await flush(moves, report));
+  if (gaps) CO_RETURN_IF_ERROR(co_await rescue_touches(segment, report));
+  // All that was damaged in it is in quarantine.
+  if (!segment->kept_back) segment->pinned = false;
   co_return co_await pace(scanner.bytes_read() - paid);
+}
+
+// What does not live may be damaged, and is set aside then; an error when it has to stay here. True for a region
+// without a record.
+Task<Result<bool>> Reclaimer::pass_over(std::shared_ptr<Segment> segment, SegmentScanner& scanner,
+                                        const ScanItem& item) {
+  bool saved = true;
+  if (!item.record) {
+    bool torn = std::any_of(segment->torn.begin(), segment->torn.end(), [&](const Gap& gap) {
+      return item.offset >= gap.offset && item.offset < gap.offset + gap.length;
+    });
+    if (torn) co_return false;
+    saved = co_await unreadable_region(core_, segment, item.offset, item.length, true);
+  } else if (item.record->kind == RecordKind::value) {
+    CO_ASSIGN_OR_RETURN(std::optional<ByteView> sound, co_await scanner.sound_value(item));
+    if (!sound) saved = co_await save_remains(core_, segment, item.offset, item.length);
+  }
+  if (!saved) co_return Error(Code::damaged, "the quarantine takes no more");
+  co_return !item.record;
+}
+
+// Touches whose records cannot be read any more, but of which the index knows, are written anew.
+Task<Status> Reclaimer::rescue_touches(std::shared_ptr<Segment> segment, ReclaimReport& report) {
+  std::vector<Id> ids;
+  for (auto& [id, touch] : core_.catalog.touches())
+    if (touch.ordinal == segment->ordinal) ids.push_back(id);
+  for (const Id& id : ids) {
+    auto move = std::make_unique<Move>(core_.env.loop());
+    CO_ASSIGN_OR_RETURN(move->lock, co_await core_.locks.acquire(id));
+    auto touch = core_.catalog.touches().find(id);
+    Location location = core_.catalog.find(id);
+    if (touch == core_.catalog.touches().end() || touch->second.ordinal != segment->ordinal || !location) continue;
+    RecordHeader& header = move->record.header;
+    header.kind = RecordKind::touch;
+    header.id = id;
+    header.number = touch->second.number;
+    header.old_segment = core_.catalog.at(location.ordinal())->number;
+    header.old_offset = static_cast<std::uint32_t>(location.offset() / kRecordAlignment);
+    Moves moves;
+    moves.push_back(std::move(move));
+    CO_RETURN_IF_ERROR(co_await flush(moves, report));
+  }
+  co_return Status();
 }
 
 // Locks the id of the record when the answer is yes.
@@ -209,9 +266,10 @@ Task<Result<bool>> Reclaimer::still_needed(std::shared_ptr<Segment> segment, Seg
   bool sound = !item.repaired && !item.cut && bytes.size() >= header.prefix_bytes() + header.length &&
                value_sound(bytes, bytes.subspan(header.prefix_bytes(), header.length));
   if (sound) co_return true;
-  bool damaged = co_await quarantine_if_damaged(core_, header.id, catalog.find(header.id));
+  auto damaged = co_await quarantine_if_damaged(core_, header.id, catalog.find(header.id));
   lock.release();
-  if (!damaged) co_return Error(Code::io_error, "a read gave wrong bytes once");
+  if (!damaged.ok()) co_return std::move(damaged).error();
+  if (!*damaged) co_return Error(Code::io_error, "a read gave wrong bytes once");
   co_return false;
 }
 

@@ -32,6 +32,8 @@ class Reclaimer {
   Task<Result<bool>> still_needed(std::shared_ptr<Segment> segment, SegmentScanner& scanner, const ScanItem& item,
                                   KeyLock& lock, Moves& moves, ReclaimReport& report);
   Task<Status> flush(Moves& moves, ReclaimReport& report);
+  Task<Result<bool>> pass_over(std::shared_ptr<Segment> segment, SegmentScanner& scanner, const ScanItem& item);
+  Task<Status> rescue_touches(std::shared_ptr<Segment> segment, ReclaimReport& report);
   void forget(Segment& segment, ReclaimReport& report);
   Task<Status> pace(std::uint64_t bytes);
 

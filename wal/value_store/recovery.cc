@@ -9,6 +9,35 @@ namespace vortex::wal::values {
 
 namespace {
 constexpr std::size_t kRewriteBytes = kMiB;
+
+// Neighbouring records on their way back to where they lie.
+class Run {
+ public:
+  // What is held is written unless the item follows it and fits.
+  Task<Status> make_room(File& file, const ScanItem& item) {
+    if (item.offset != begin_ + bytes_.size() || bytes_.size() + item.length > kRewriteBytes) {
+      CO_RETURN_IF_ERROR(co_await write(file));
+      begin_ = item.offset;
+    }
+    co_return Status();
+  }
+  // Zeros, to be filled.
+  MutableBytes add(std::size_t size) {
+    bytes_.resize(bytes_.size() + size);
+    return MutableBytes(bytes_).last(size);
+  }
+  Task<Status> write(File& file) {
+    if (bytes_.empty()) co_return Status();
+    const ByteView piece(bytes_);
+    CO_RETURN_IF_ERROR(co_await file.write_at(begin_, std::span<const ByteView>(&piece, 1)));
+    bytes_.clear();
+    co_return Status();
+  }
+
+ private:
+  ByteVector bytes_;
+  std::uint64_t begin_ = 0;
+};
 }  // namespace
 
 Task<Result<OpenReport>> Recovery::run() {
@@ -41,6 +70,7 @@ void Recovery::note(std::vector<Damage>& list, const Segment& segment, std::uint
   damage.offset = offset;
   damage.length = length;
   damage.what = std::move(what);
+  damage.torn = &list == &report_.torn;
   list.push_back(std::move(damage));
 }
 
@@ -73,9 +103,14 @@ Task<Status> Recovery::read_directory() {
 
 Task<Status> Recovery::read_store_file() {
   if (store_file_found_) {
-    auto bytes = co_await read_file(core_.env.disk(), core_.books.path("STORE"), kStoreFileBytes * 2);
-    if (!bytes.ok() && !bytes.is(Code::io_error)) co_return std::move(bytes).error();
-    auto file = bytes.ok() ? decode_store_file(*bytes) : Result<StoreFile>(Code::damaged);
+    Result<StoreFile> file = Code::damaged;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      auto bytes = co_await read_file(core_.env.disk(), core_.books.path("STORE"), kStoreFileBytes * 2);
+      if (!bytes.ok() && !bytes.is(Code::io_error)) co_return std::move(bytes).error();
+      if (!bytes.ok()) continue;
+      file = decode_store_file(*bytes);
+      if (file.ok() && !file->slot_damaged) break;
+    }
     if (file.ok()) {
       core_.books.store = file->store;
       epoch_seen_ = file->epoch;
@@ -197,22 +232,40 @@ Task<Status> Recovery::make_durable() {
 }
 
 // The last process may have ended because a sync failed. Its bytes are then shown by the page cache, which holds them
-// for clean, and no later sync would write them: so everything not known to be durable is written once more.
+// for clean, and no later sync would write them: so every record not known to be durable is written once more. Nothing
+// is written but what its checksums vouch for: a read that went wrong must not become what is on the disk.
 Task<Status> Recovery::write_again(std::shared_ptr<Segment> segment, std::shared_ptr<File> file) {
   const TailRange& range = tails_[segment->number];
-  const std::uint64_t from = std::max(range.begin > kSegmentHeaderBytes ? range.begin : 0, range.durable);
-  WindowReader reader(*file, segment->end, kRewriteBytes);
-  for (std::uint64_t at = from; at < segment->end;) {
-    const std::uint64_t wanted = std::min<std::uint64_t>(kRewriteBytes, segment->end - at);
-    CO_ASSIGN_OR_RETURN(ByteView bytes, co_await reader.at(at, static_cast<std::size_t>(wanted)));
-    bytes = bytes.first(std::min<std::size_t>(bytes.size(), static_cast<std::size_t>(wanted)));
-    if (bytes.empty()) break;
-    // What cannot be read is not overwritten with anything else.
-    if (!reader.unreadable(at, at + bytes.size()))
-      CO_RETURN_IF_ERROR(co_await file->write_at(at, std::span<const ByteView>(&bytes, 1)));
-    at += bytes.size();
+  if (range.begin <= kSegmentHeaderBytes && range.durable == 0)
+    CO_RETURN_IF_ERROR(co_await write_header_again(*segment, *file));
+  if (range.unsure == 0) co_return Status();
+  SegmentScanner scanner(*file, segment->seal, range.unsure, segment->end);
+  Run run;
+  for (ScanItem item;;) {
+    CO_ASSIGN_OR_RETURN(bool more, co_await scanner.next(item));
+    if (!more) break;
+    if (!item.record || item.cut) continue;
+    CO_RETURN_IF_ERROR(co_await run.make_room(*file, item));
+    if (item.record->kind != RecordKind::value) {
+      // One that was repaired counts, so it is written as it was meant.
+      encode_record(*item.record, std::span<const std::uint64_t>(), segment->seal, run.add(kRecordHeaderBytes));
+      continue;
+    }
+    if (item.repaired) continue;
+    CO_ASSIGN_OR_RETURN(std::optional<ByteView> bytes, co_await scanner.sound_value(item));
+    if (!bytes) continue;
+    const std::size_t size = item.record->prefix_bytes() + item.record->length;
+    std::memcpy(run.add(static_cast<std::size_t>(item.length)).data(), bytes->data(), size);
   }
-  co_return Status();
+  co_return co_await run.write(*file);
+}
+
+Task<Status> Recovery::write_header_again(Segment& segment, File& file) {
+  CO_ASSIGN_OR_RETURN(std::optional<SegmentHeader> header, co_await read_segment_header(file, segment.end));
+  if (!header) co_return Status();
+  ByteVector bytes = encode_segment_header(*header);
+  const ByteView piece(bytes);
+  co_return co_await file.write_at(0, std::span<const ByteView>(&piece, 1));
 }
 
 // Files that a crash left without a single record.

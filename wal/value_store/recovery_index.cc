@@ -80,7 +80,11 @@ Status Recovery::touch(const CheckpointTouch& touch) {
     return Status();
   }
   auto segment = core_.catalog.find_segment(number->second);
-  core_.catalog.set_touch(touch.id, touch.number, *segment);
+  if (core_.catalog.find(touch.id)) {
+    core_.catalog.set_touch(touch.id, touch.number, *segment);
+    return Status();
+  }
+  // Its value lies in a tail, where it will be met again.
   TailState::TouchSeen& seen = tail_[touch.id].touches.emplace_back();
   seen.number = touch.number;
   seen.value.segment = value_number->second;
@@ -117,9 +121,14 @@ Task<Status> Recovery::load_index() {
     options.read_only = true;
     auto opening = co_await core_.env.disk().open(path, options);
     if (!opening.ok()) co_return std::move(opening).error();
-    index_read_ = false;
-    Status read = co_await read_checkpoint(**opening, *this);
-    if (read.ok()) read = settle_early_items();
+    Status read;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      index_read_ = false;
+      read = co_await read_checkpoint(**opening, *this);
+      if (read.ok()) read = settle_early_items();
+      if (!read.is(Code::damaged) && !read.is(Code::io_error)) break;
+      forget_index();
+    }
     // A newer one is never overwritten or reused, so numbers go on from the highest seen.
     core_.index_number = std::max(core_.index_number, number);
     core_.indexes = index_numbers_;
@@ -135,7 +144,6 @@ Task<Status> Recovery::load_index() {
     Damage damage;
     damage.what = index_name(number) + ": " + std::string(read.error().message());
     report_.damaged.push_back(std::move(damage));
-    forget_index();
   }
   co_return Status();
 }

@@ -44,6 +44,9 @@ struct TailState {
   }
 };
 
+// Nothing when it is damaged.
+Task<Result<std::optional<SegmentHeader>>> read_segment_header(File& file, std::uint64_t size);
+
 class Recovery final : private CheckpointVisitor {
  public:
   explicit Recovery(StoreCore& core) : core_(core) {}
@@ -77,6 +80,7 @@ class Recovery final : private CheckpointVisitor {
   Task<Status> raise_epoch();
   Task<Status> make_durable();
   Task<Status> write_again(std::shared_ptr<Segment> segment, std::shared_ptr<File> file);
+  Task<Status> write_header_again(Segment& segment, File& file);
   Task<Status> drop_empty_segments();
   void note(std::vector<Damage>& list, const Segment& segment, std::uint64_t offset, std::uint64_t length,
             std::optional<Id> id, std::string what);
@@ -115,6 +119,7 @@ class Recovery final : private CheckpointVisitor {
   std::vector<Unplaced> unplaced_;
   struct TailRange {
     std::uint64_t begin = 0, durable = 0;
+    std::uint64_t unsure = 0;  // the first record not known to be durable; 0: there is none
   };
   std::unordered_map<std::uint32_t, TailRange> tails_;  // by number
 };

@@ -62,18 +62,27 @@ Task<Status> Recovery::open_segments() {
 void Recovery::give_missing_touches_a_home() {
   std::set<std::uint32_t> missing;
   for (auto& [id, state] : tail_) {
-    auto lost = [&, &id = id](TailState::TouchSeen& touch) {
+    auto lost = [&](TailState::TouchSeen& touch) {
       const Segment& segment = *core_.catalog.at(touch.ordinal);
       if (!segment.path.empty()) return false;
       missing.insert(segment.number);
-      core_.catalog.drop_touch(id);
       auto home = core_.catalog.find_segment(touch.value.segment);
       if (!home || home->path.empty()) return true;
       touch.ordinal = home->ordinal;
-      core_.catalog.set_touch(id, touch.number, *home);
       return false;
     };
     std::erase_if(state.touches, lost);
+  }
+  std::vector<std::pair<Id, std::uint64_t>> homeless;
+  for (const auto& [id, touch] : core_.catalog.touches()) {
+    const Segment& segment = *core_.catalog.at(touch.ordinal);
+    if (!segment.path.empty()) continue;
+    missing.insert(segment.number);
+    homeless.emplace_back(id, touch.number);
+  }
+  for (const auto& [id, number] : homeless) {
+    auto home = core_.catalog.at(core_.catalog.find(id).ordinal());
+    core_.catalog.set_touch(id, number, *home);
   }
   for (std::uint32_t number : missing)
     note(report_.damaged, *core_.catalog.find_segment(number), 0, 0, std::nullopt, "the segment file is missing");
@@ -94,6 +103,18 @@ Task<Result<std::uint64_t>> Recovery::find_durable_end(std::shared_ptr<Segment> 
   co_return records;
 }
 
+Task<Result<std::optional<SegmentHeader>>> read_segment_header(File& file, std::uint64_t size) {
+  WindowReader reader(file, size, kSegmentHeaderBytes);
+  for (int attempt = 0; attempt < kReads; ++attempt) {
+    CO_ASSIGN_OR_RETURN(ByteView bytes, co_await reader.at(0, kSegmentHeaderBytes));
+    auto header = decode_segment_header(bytes);
+    if (header.is(Code::unsupported_version)) co_return std::move(header).error();
+    if (header.ok()) co_return std::optional<SegmentHeader>(*header);
+    reader.forget();
+  }
+  co_return std::optional<SegmentHeader>();
+}
+
 Task<Result<std::uint64_t>> Recovery::measure_tail(std::shared_ptr<Segment> segment) {
   const std::uint64_t size = sizes_[segment->number];
   auto described = described_.find(segment->number);
@@ -110,15 +131,12 @@ Task<Result<std::uint64_t>> Recovery::measure_tail(std::shared_ptr<Segment> segm
   range.begin = segment->end;
   bool header_damaged = false;
   if (segment->end == 0) {
-    WindowReader reader(*file, size, kSegmentHeaderBytes);
-    CO_ASSIGN_OR_RETURN(ByteView bytes, co_await reader.at(0, kSegmentHeaderBytes));
-    auto header = decode_segment_header(bytes);
-    if (header.is(Code::unsupported_version)) co_return std::move(header).error();
-    if (header.ok() && (header->store != core_.books.store || header->number != segment->number))
+    CO_ASSIGN_OR_RETURN(std::optional<SegmentHeader> header, co_await read_segment_header(*file, size));
+    if (header && (header->store != core_.books.store || header->number != segment->number))
       co_return Error(Code::damaged, segment->path + " belongs to another store or was renamed");
-    if (header.ok()) segment->epoch = header->epoch;
+    if (header) segment->epoch = header->epoch;
     range.begin = kSegmentHeaderBytes;
-    header_damaged = !header.ok();
+    header_damaged = !header;
   }
   epoch_seen_ = std::max(epoch_seen_, segment->epoch);
   CO_ASSIGN_OR_RETURN(std::uint64_t records, co_await find_durable_end(segment, file));
@@ -150,7 +168,7 @@ bool Recovery::in_pass(const Id& id) const {
 Task<Status> Recovery::read_tail(std::shared_ptr<Segment> segment) {
   if (segment->sealed) co_return Status();
   CO_ASSIGN_OR_RETURN(std::shared_ptr<File> file, co_await core_.files.open(segment));
-  const TailRange& range = tails_[segment->number];
+  TailRange& range = tails_[segment->number];
   SegmentScanner scanner(*file, segment->seal, range.begin, sizes_[segment->number]);
   std::uint64_t end = segment->end;
   for (ScanItem item;;) {
@@ -159,6 +177,7 @@ Task<Status> Recovery::read_tail(std::shared_ptr<Segment> segment) {
     if (item.record) {
       CO_RETURN_IF_ERROR(co_await take_record(*segment, scanner, item));
       end = item.offset + item.length;
+      if (end > range.durable && range.unsure == 0) range.unsure = item.offset;
     } else if (pass_ == 0) {
       take_gap(*segment, item);
       // A block that was written once and cannot be read is no torn write: the records before it do not end the
@@ -225,9 +244,8 @@ Task<Status> Recovery::take_value(Segment& segment, SegmentScanner& scanner, con
   const bool synced = item.offset < tails_[segment.number].durable;
   bool sound = !item.cut && (synced || !item.repaired), unreadable = item.unreadable;
   if (sound && !synced) {
-    CO_ASSIGN_OR_RETURN(ByteView bytes, co_await scanner.bytes(item));
-    sound = bytes.size() >= header.prefix_bytes() + header.length &&
-            value_sound(bytes, bytes.subspan(header.prefix_bytes(), header.length));
+    CO_ASSIGN_OR_RETURN(std::optional<ByteView> bytes, co_await scanner.sound_value(item));
+    sound = bytes.has_value();
     unreadable = scanner.unreadable(item);
   }
   if (!sound) {
@@ -274,8 +292,9 @@ Task<Result<std::optional<std::uint64_t>>> Recovery::number_at(Id id, Location l
 }
 
 Task<Status> Recovery::merge_pass() {
+  report_.records_held = std::max<std::uint64_t>(report_.records_held, tail_.size());
   for (auto at = tail_.begin(); at != tail_.end();) {
-    // Touches that the index tells of are there from the beginning.
+    // Touches that the index tells of, of values that it does not place, are there from the beginning.
     if (!in_pass(at->first)) {
       ++at;
       continue;
@@ -315,6 +334,13 @@ Task<Status> Recovery::merge(Id id, TailState state) {
     const TailState::TouchSeen* touch = state.touch_of(place);
     return touch ? touch->number : 0;
   };
+  if (Location indexed = catalog.find(id); indexed && indexed.touched()) {
+    const Touch& told = catalog.touches().at(id);
+    TailState::TouchSeen& seen = state.touches.emplace_back();
+    seen.number = told.number;
+    seen.value = place_of(indexed);
+    seen.ordinal = told.ordinal;
+  }
   const TailState::Value* best = nullptr;
   std::uint64_t best_number = 0;
   for (const TailState::Value& value : state.values) {

@@ -20,6 +20,7 @@ struct OpenReport {
   std::uint32_t index_number = 0;  // the one that was; 0: none
   std::uint64_t records_read = 0;  // of segments' tails
   std::uint64_t bytes_read = 0;
+  std::uint64_t records_held = 0;                      // values of the tails, at once, at the most
   std::uint64_t repaired = 0;                          // headers with one wrong bit, understood all the same
   std::vector<Damage> damaged;                         // known to have been synced, and not readable any more
   std::uint64_t more_damaged = 0;                      // beyond kDamagesNamedMax

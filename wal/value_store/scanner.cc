@@ -13,9 +13,15 @@ bool WindowReader::unreadable(std::uint64_t from, std::uint64_t to) const {
   return first != bad_blocks_.end() && *first < to;
 }
 
+void WindowReader::readable(std::uint64_t from, std::uint64_t to) {
+  if (bad_blocks_.empty()) return;
+  bad_blocks_.erase(bad_blocks_.lower_bound(from / kReadBlock * kReadBlock), bad_blocks_.lower_bound(to));
+}
+
 Task<Result<std::size_t>> WindowReader::fill(std::uint64_t offset, std::size_t wanted) {
   MutableBytes into = MutableBytes(buffer_).first(wanted);
   auto whole = co_await file_.read_at(offset, into);
+  if (whole.ok()) readable(offset, offset + *whole);
   if (whole.ok() || !whole.is(Code::io_error)) co_return whole;
   std::size_t have = 0;
   while (have < wanted) {
@@ -23,6 +29,7 @@ Task<Result<std::size_t>> WindowReader::fill(std::uint64_t offset, std::size_t w
     const std::size_t piece = static_cast<std::size_t>(std::min<std::uint64_t>(block + kReadBlock - at, wanted - have));
     auto got = co_await file_.read_at(at, into.subspan(have, piece));
     if (got.ok()) {
+      readable(at, at + *got);
       have += *got;
       if (*got < piece) break;
       continue;
@@ -75,10 +82,17 @@ Task<Result<bool>> SegmentScanner::next(ScanItem& item) {
   item = ScanItem();
   if (at_ >= end_) co_return false;
   CO_ASSIGN_OR_RETURN(bool found, co_await record_at(at_, true, item));
+  for (int attempt = 1; attempt < kReads && (!found || item.repaired); ++attempt) {
+    item = ScanItem();
+    reader_.forget();
+    CO_ASSIGN_OR_RETURN(found, co_await record_at(at_, true, item));
+  }
   if (!found) {
     CO_ASSIGN_OR_RETURN(std::uint64_t next, co_await search(at_ + kRecordAlignment));
+    reader_.forget();
+    CO_ASSIGN_OR_RETURN(std::uint64_t again, co_await search(at_ + kRecordAlignment));
     item.offset = at_;
-    item.length = next - at_;
+    item.length = std::min(next, again) - at_;
   }
   item.unreadable = reader_.unreadable(item.offset, item.offset + item.length);
   at_ = item.offset + item.length;
@@ -106,6 +120,18 @@ Task<Result<std::uint64_t>> SegmentScanner::search(std::uint64_t from) {
 Task<Result<ByteView>> SegmentScanner::bytes(const ScanItem& item) {
   CO_ASSIGN_OR_RETURN(ByteView view, co_await reader_.at(item.offset, static_cast<std::size_t>(item.length)));
   co_return view.first(std::min<std::size_t>(view.size(), static_cast<std::size_t>(item.length)));
+}
+
+Task<Result<std::optional<ByteView>>> SegmentScanner::sound_value(const ScanItem& item) {
+  const RecordHeader& header = *item.record;
+  for (int attempt = 0; attempt < kReads; ++attempt) {
+    CO_ASSIGN_OR_RETURN(ByteView all, co_await bytes(item));
+    if (all.size() >= header.prefix_bytes() + header.length && decode_record(all, seal_) &&
+        value_sound(all, all.subspan(header.prefix_bytes(), header.length)))
+      co_return std::optional<ByteView>(all);
+    reader_.forget();
+  }
+  co_return std::optional<ByteView>();
 }
 
 }  // namespace vortex::wal::values

@@ -10,6 +10,9 @@
 
 namespace vortex::wal::values {
 
+// So often is read what looks wrong before that is believed.
+inline constexpr int kReads = 3;
+
 // A file through a window: long reads for short questions. A block that the disk cannot read looks like zeros and is
 // remembered; one bad block must not take its neighbours with it.
 class WindowReader {
@@ -18,11 +21,14 @@ class WindowReader {
   // At least `bytes` from `offset` (fewer at the end), and what else is at hand. Valid until the next call.
   Task<Result<ByteView>> at(std::uint64_t offset, std::size_t bytes);
   std::uint64_t bytes_read() const { return bytes_read_; }
+  // The next look goes to the file.
+  void forget() { held_ = 0; }
   // Was any byte in there unreadable, as far as it was looked at?
   bool unreadable(std::uint64_t from, std::uint64_t to) const;
 
  private:
   Task<Result<std::size_t>> fill(std::uint64_t offset, std::size_t wanted);
+  void readable(std::uint64_t from, std::uint64_t to);
 
   File& file_;
   std::uint64_t end_;
@@ -48,10 +54,13 @@ class SegmentScanner {
   SegmentScanner(File& file, std::uint64_t seal, std::uint64_t begin, std::uint64_t end, std::size_t window = kWindow)
       : reader_(file, end, window), seal_(seal), at_(begin), end_(end) {}
 
-  // False at the end. What lies between two records comes as one item without a record.
+  // False at the end. What lies between two records comes as one item without a record. Nothing is called damaged that
+  // a second read finds sound.
   Task<Result<bool>> next(ScanItem& item);
   // All bytes of the item that came last. Valid until the next call.
   Task<Result<ByteView>> bytes(const ScanItem& item);
+  // The same for a value, read again when it is not sound; nothing when it is not sound then either.
+  Task<Result<std::optional<ByteView>>> sound_value(const ScanItem& item);
   std::uint64_t position() const { return at_; }
   bool unreadable(const ScanItem& item) const { return reader_.unreadable(item.offset, item.offset + item.length); }
   std::uint64_t bytes_read() const { return reader_.bytes_read(); }

@@ -64,7 +64,9 @@ Task<Status> Scrub::read_segment(std::shared_ptr<Segment> segment, std::uint64_t
       CO_RETURN_IF_ERROR(co_await look_at(segment, scanner, item));
     } else {
       bool unreadable = co_await still_unreadable(segment, file, item);
-      if (unreadable) co_await unreadable_region(core_, segment, item.offset, item.length);
+      if (!unreadable) continue;
+      bool saved = co_await unreadable_region(core_, segment, item.offset, item.length, false);
+      static_cast<void>(saved);
     }
     if (std::uint64_t due = scanner.bytes_read() - paid; due >= kWindowBytes) {
       paid += due;
@@ -100,7 +102,9 @@ Task<Status> Scrub::look_at(std::shared_ptr<Segment> segment, SegmentScanner& sc
   if (right) co_return Status();
   CO_ASSIGN_OR_RETURN(KeyLock lock, co_await core_.locks.acquire(header.id));
   Location now = core_.catalog.find(header.id);
-  if (now && now.same_place(location)) co_await quarantine(core_, header.id, now, "not what its id names");
+  if (!now || !now.same_place(location)) co_return Status();
+  Status set_aside = co_await quarantine(core_, header.id, now, "not what its id names");
+  (void)set_aside;  // reported all the same
   co_return Status();
 }
 

@@ -35,7 +35,9 @@ struct Segment {
   bool dirty = false;         // changed since the last sync began; stays open
   bool sealed = false;        // nothing more is written to it
   bool retiring = false;      // its live records are moving out
-  bool pinned = false;        // holds damaged bytes that could not be set aside; stays
+  bool pinned = false;        // holds damaged bytes that are not set aside: stays until they are
+  bool kept_back = false;     // in this start they could not be
+  bool unopened = false;      // reclaiming could not open it in this start
   std::uint64_t used_at = 0;  // for closing the files longest unused
 
   // What lives here. A value counts where its record is; a touch where its record is.

@@ -109,6 +109,9 @@ Task<Status> ValueStore::start() {
     if (core_->options.background && checkpoint_due()) maintenance_.notify_all();
   };
   for (const Damage& damage : report_->damaged) core.report(damage);
+  // A value that was synced just before the last start ended may be among them, and only its owner can tell.
+  for (const Damage& damage : report_->torn)
+    if (damage.id && !core.catalog.find(*damage.id)) core.report(damage);
   for (auto& [id, location] : report_->to_quarantine) {
     co_await values::suspect(core, id, location);
   }
@@ -198,7 +201,7 @@ Task<Result<std::optional<PutResult>>> ValueStore::touch_locked(Id id) {
   // A new number vouches for the bytes, so they are looked at.
   auto stored = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
   if (doubtful(stored)) {
-    bool damaged = co_await quarantine_if_damaged(core, id, location);
+    CO_ASSIGN_OR_RETURN(bool damaged, co_await quarantine_if_damaged(core, id, location));
     if (damaged) co_return none;
     co_return Error(Code::io_error, "a read failed or gave wrong bytes once");
   }
@@ -321,7 +324,7 @@ Task<Result<Erased>> ValueStore::erase_locked(Id id, CopyNumber up_to) {
   auto header = co_await read_header(core, segment, id, location);
   if (doubtful(header)) {
     // Its number cannot be read, and nobody will want the copy.
-    bool damaged = co_await quarantine_if_damaged(core, id, location);
+    CO_ASSIGN_OR_RETURN(bool damaged, co_await quarantine_if_damaged(core, id, location));
     if (damaged) co_return Erased::done;
   }
   if (!header.ok()) co_return std::move(header).error();

@@ -1,6 +1,7 @@
 // The host of Raft groups in a simulated world: real logs, real connections.
 #include "base/endian.h"
 #include "tests/scenarios/raft_node.h"
+#include "tests/sim/drive.h"
 #include "tests/unit/test.h"
 
 using namespace vortex;
@@ -14,7 +15,8 @@ constexpr GroupId kGroup = 7;
 
 // Machines 1 to `nodes`; the group begins on the first.
 struct Rig {
-  explicit Rig(std::uint64_t seed, std::size_t nodes = 3) : world(seed) {
+  explicit Rig(std::uint64_t seed, std::size_t nodes = 3, std::size_t checkpoint_bytes = 64 * kKiB) : world(seed) {
+    shared.checkpoint_bytes = checkpoint_bytes;
     shared.world = &world;
     shared.nodes = nodes;
     shared.model(kGroup);
@@ -114,4 +116,17 @@ TEST_CASE("a group grows from one node to three, loses its leader, and goes on")
   REQUIRE(rig.propose(second).ok());
   rig.world.machine(1).start();
   EXPECT(rig.world.run_until([&rig] { return rig.all_caught_up(); }, seconds(10)));
+}
+
+TEST_CASE("a node refuses the metadata of another node, and leaves it as it is") {
+  Rig rig(1, 1);
+  REQUIRE(rig.propose(1).ok());
+  rig.world.machine(1).kill();
+  start_group_node(rig.world.machine(1), rig.shared, 2);
+  rig.world.run_for(seconds(2));
+  EXPECT(rig.world.machine(1).fail_stop_reason().find("another node") != std::string::npos);
+  rig.world.machine(1).kill();
+  start_group_node(rig.world.machine(1), rig.shared, 1);
+  REQUIRE(rig.world.run_until([&rig] { return rig.leader() == 1; }, seconds(10)));
+  EXPECT(rig.propose(1).ok());
 }

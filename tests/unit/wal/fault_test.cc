@@ -1,5 +1,6 @@
 #include "tests/scenarios/wal_workload.h"
 #include "tests/sim/drive.h"
+#include "tests/sim/process.h"
 #include "tests/unit/test.h"
 #include "tests/unit/wal/rig.h"
 
@@ -37,6 +38,14 @@ Sweep run_with_fault(std::uint64_t seed, std::optional<std::uint64_t> n, sim::Di
   std::string complaint = workload.check(machine);
   if (sweep.complaint.empty()) sweep.complaint = complaint;
   return sweep;
+}
+
+sim::DiskFault full_for_good() {
+  sim::DiskFault fault;
+  fault.effect = sim::DiskEffect::no_space;
+  fault.op = sim::DiskOp::write;
+  fault.count = 1'000'000;
+  return fault;
 }
 
 Task<void> append_twice(Env& env, std::string& first, std::string& second) {
@@ -166,4 +175,49 @@ TEST_CASE("a disk that is full stays usable through restarts") {
   std::string why = released.ok() ? std::string() : released.error().to_string();
   INFO(why);
   EXPECT(released.ok());
+}
+
+TEST_CASE("reads that give wrong bytes once cost nothing when a log is opened, and do no damage") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    Rig rig(seed);
+    auto fill = [](Env&, wal::Log& log) -> Task<Result<Contents>> {
+      for (int i = 0; i < 30; ++i)
+        CO_RETURN_IF_ERROR(co_await append_text(log, 1 + i % 3, std::string(200 + 190 * (i % 13), 'f')));
+      co_return co_await contents(log);
+    };
+    auto before = rig.with_log<Contents>(fill);
+    REQUIRE(before.ok());
+    auto hurt = [](Env&, wal::Log& log) -> Task<Result<std::size_t>> { co_return log.recovery().damages.size(); };
+    rig.machine.drive().options().read_flips = 0.15;
+    auto damages = rig.with_log<std::size_t>(hurt);
+    rig.machine.drive().options().read_flips = 0;
+    REQUIRE(damages.ok());
+    REQUIRE_EQ(*damages, 0);
+    auto report = rig.inspect();
+    REQUIRE(report.ok());
+    REQUIRE(report->damages.empty());
+    REQUIRE(!report->torn_tail);
+    auto after = rig.reopen();
+    REQUIRE(after.ok());
+    REQUIRE(*after == *before);
+  }
+}
+
+TEST_CASE("a log on a disk that takes nothing any more closes all the same, and says so") {
+  Rig rig;
+  auto body = [](Env& env, wal::Log& log) -> Task<Result<std::string>> {
+    CO_RETURN_IF_ERROR(co_await append_text(log, 1, "kept"));
+    static_cast<sim::Process&>(env).machine().drive().fail(full_for_good());
+    Status closed = co_await log.close();
+    if (closed.ok()) co_return std::string("closed");
+    co_return std::string(code_info(closed.error().code()).name);
+  };
+  auto ended = rig.with_log<std::string>(body);
+  REQUIRE(ended.ok());
+  EXPECT_EQ(*ended, std::string(code_info(Code::no_space).name));
+  rig.machine.drive().clear_faults();
+  auto kept = rig.reopen();
+  REQUIRE(kept.ok());
+  EXPECT_EQ((*kept)[1].size(), 1);
 }

@@ -269,7 +269,7 @@ TEST_CASE("what a start finds after a failed sync is still there after a power c
     REQUIRE(rig.with_log<Lsn>(fill, cached).ok());
     sim::DiskFault fault;
     fault.op = sim::DiskOp::sync;
-    fault.path = ".wal";
+    fault.path = "000000.wal";
     fault.skip = 2;  // the last group once more, and the note of the start
     rig.machine.drive().fail(fault);
     rig.machine.spawn(append_until_dead(rig.machine.env(), cached));

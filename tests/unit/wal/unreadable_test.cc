@@ -32,3 +32,40 @@ TEST_CASE("a log with a segment that cannot be read at all is not begun anew and
     EXPECT(*back == *written);
   }
 }
+
+TEST_CASE("a spare slot whose beginning cannot be read is given up when all segments are known to be elsewhere") {
+  for (bool used_before : {false, true}) {
+    CAPTURE(used_before);
+    Rig rig;
+    auto recycle = [](Env&, wal::Log& log) -> Task<Result<Contents>> {
+      for (int i = 0; i < 60; ++i) CO_RETURN_IF_ERROR(co_await append_text(log, 1, std::string(3000, 'u')));
+      CO_RETURN_IF_ERROR(co_await log.truncate(1, log.end()));
+      CO_RETURN_IF_ERROR(co_await append_text(log, 2, "kept"));
+      CO_RETURN_IF_ERROR(co_await log.close());
+      co_return Contents();
+    };
+    auto grow = [](Env&, wal::Log& log) -> Task<Result<Contents>> {
+      CO_RETURN_IF_ERROR(co_await append_text(log, 2, "kept"));
+      CO_RETURN_IF_ERROR(co_await log.close());
+      co_return Contents();
+    };
+    REQUIRE((used_before ? rig.with_log<Contents>(recycle) : rig.with_log<Contents>(grow)).ok());
+    auto report = rig.inspect();
+    REQUIRE(report.ok());
+    REQUIRE(!report->spares.empty());
+    for (const std::string& spare : report->spares) REQUIRE(rig.machine.drive().lose_block("wal/" + spare, 0).ok());
+    for (int start = 0; start < 2; ++start) {
+      auto kept = rig.reopen();
+      CAPTURE(start);
+      if (!kept.ok()) FAIL(kept.error().to_string());
+      REQUIRE_EQ((*kept)[2].size(), 1);
+    }
+    // Without the note nobody knows.
+    report = rig.inspect();
+    REQUIRE(report.ok());
+    REQUIRE(!report->spares.empty());
+    for (const std::string& spare : report->spares) REQUIRE(rig.machine.drive().lose_block("wal/" + spare, 0).ok());
+    REQUIRE(rig.machine.drive().flip_bit("wal/newest", 17, 1).ok());
+    EXPECT(rig.reopen().is(Code::io_error));
+  }
+}

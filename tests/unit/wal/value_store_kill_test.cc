@@ -34,7 +34,8 @@ ValueStoreOptions busy_options(sim::Dice& dice) {
 Task<int> child(Env& env, std::string directory, ValueModel& model, std::uint64_t seed) {
   sim::Dice dice(seed, "kill");
   ValueStoreOptions options = busy_options(dice);
-  options.on_damage = [&model](const Damage&) {
+  options.on_damage = [&model](const Damage& damage) {
+    if (damage.torn) return;
     ValueModel::Event event;
     event.kind = ValueModel::Event::Kind::fault;
     model.journal(event);

@@ -394,3 +394,58 @@ TEST_CASE("what was put again after a start that followed a failed sync survives
     for (std::uint64_t n = 1; n <= 2; ++n) REQUIRE(equal(rig.get(model_id(n))->bytes, pattern(3000, n)));
   }
 }
+
+TEST_CASE("a segment that cannot be opened does not keep others from being reclaimed") {
+  StoreRig rig;
+  rig.options.lanes = 1;
+  rig.options.segment_bytes = kMiB;
+  REQUIRE(rig.open().ok());
+  std::vector<CopyNumber> numbers;
+  for (std::uint64_t n = 0; n < 40; ++n) {
+    if (n == 20) rig.store->seal_segments();
+    numbers.push_back(rig.put(model_id(n), pattern(2000, n))->number);
+  }
+  for (std::uint64_t n = 0; n < 40; ++n)
+    if (n % 20 > 2) REQUIRE(*rig.erase(model_id(n), numbers[n]) == Erased::done);
+  REQUIRE(rig.reopen().ok());
+  const std::vector<std::string> segments = rig.files("segment-");
+  REQUIRE(segments.size() >= 2);
+  sim::DiskFault fault;
+  fault.op = sim::DiskOp::open;
+  fault.path = segments[0];
+  fault.count = 1000;
+  rig.machine.drive().fail(fault);
+  REQUIRE(rig.reclaim().ok());
+  const std::vector<std::string> left = rig.files("segment-");
+  EXPECT(std::count(left.begin(), left.end(), segments[0]) == 1);
+  EXPECT(std::count(left.begin(), left.end(), segments[1]) == 0);
+  rig.machine.drive().clear_faults();
+  for (std::uint64_t n = 0; n < 40; ++n) EXPECT(rig.get(model_id(n)).ok() == (n % 20 <= 2));
+  REQUIRE(rig.reopen().ok());
+  REQUIRE(rig.reclaim().ok());
+  EXPECT(rig.files("segment-").front() != segments[0]);
+}
+
+TEST_CASE("opening a store with many touches in its index holds none of them") {
+  StoreRig rig;
+  REQUIRE(rig.open().ok());
+  std::vector<CopyNumber> numbers;
+  for (int round = 0; round < 2; ++round) {
+    numbers.clear();
+    for (std::uint64_t n = 0; n < 300; ++n) numbers.push_back(rig.put(model_id(n), pattern(100, n))->number);
+  }
+  REQUIRE(rig.checkpoint().ok());
+  for (std::uint64_t n = 0; n < 10; ++n) REQUIRE(*rig.erase(model_id(n), numbers[n]) == Erased::done);
+  for (std::uint64_t n = 10; n < 20; ++n) REQUIRE(*rig.erase(model_id(n), CopyNumber(1, n + 1)) == Erased::newer);
+  for (std::uint64_t n = 20; n < 30; ++n) numbers[n] = rig.put(model_id(n), pattern(100, n))->number;
+  REQUIRE(rig.sync().ok());
+  rig.machine.kill();
+  REQUIRE(rig.open().ok());
+  EXPECT(rig.store->open_report().records_held <= 30);
+  for (std::uint64_t n = 0; n < 300; ++n) {
+    CAPTURE(n);
+    auto value = rig.get(model_id(n));
+    REQUIRE(value.ok() == (n >= 10));
+    if (value.ok()) REQUIRE(value->number == numbers[n]);
+  }
+}
