@@ -112,6 +112,7 @@ void Group::work(Instant now) {
   if (now >= due_) raft_.tick(now);
   pump(now);
   apply(now);
+  trim_log();
   // What became decided may make a change go on.
   pump(now);
   submit_writes(now);
@@ -206,19 +207,28 @@ bool Group::wants_checkpoint() const {
   return !gone && written_bytes_ >= threshold && raft_.applied_index() > base_.index;
 }
 
+// A start reads from the disk what is let go of here. Members that are only a little behind get entries, not a
+// snapshot.
+void Group::trim_log() {
+  const raft::Log& log = raft_.log();
+  const std::size_t tail = shared_.log_tail_bytes;
+  if (log.bytes() <= 2 * tail) return;
+  Index last = std::min(raft_.applied_index(), raft_.match_of(base_.self).value_or(0));
+  if (raft_.is_leader() && log.bytes() < kLogForLateShares * tail)
+    for (const raft::Replica& member : raft_.configuration().members())
+      last = std::min(last, raft_.match_of(member).value_or(0));
+  Index to = log.base_index();
+  for (std::size_t left = log.bytes(); to < last && left > tail; ++to)
+    left -= log.at(to + 1).data.size() + sizeof(raft::Entry);
+  raft_.compact_to(to);
+}
+
 void Group::checkpointed(const Base& base, wal::Lsn place) {
   base_ = base;
   base_place_ = place;
   places_.forget_to(base.index);
   written_bytes_ = 0;
-  // Members that are only a little behind get entries, not a snapshot.
-  Index keep_from = base.index;
-  std::size_t kept = 0;
-  while (raft_.log().has(keep_from) && kept < kLogTailBytes) {
-    kept += raft_.log().at(keep_from).data.size() + sizeof(raft::Entry);
-    --keep_from;
-  }
-  raft_.compact_to(std::max(keep_from, raft_.log().base_index()));
+  trim_log();
 }
 
 bool Group::installed(const Base& base, std::shared_ptr<Instance> instance, const raft::Replica& leader,

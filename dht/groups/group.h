@@ -91,6 +91,7 @@ class Group final : public std::enable_shared_from_this<Group> {
   void submit_writes(Instant now);
   void enqueue(std::unique_ptr<Write> write);
   void apply(Instant now);
+  void trim_log();
   void resolve(Index index, raft::Term term, ByteVector answer, Instant now);
   void settle(Proposal& proposal, Result<ByteVector> result);
   void sweep_proposals(Instant now);

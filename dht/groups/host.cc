@@ -19,10 +19,9 @@ constexpr Duration kHousePeriod = milliseconds(500);
 constexpr Duration kLeadsFresh = seconds(10);
 constexpr Duration kHandOverStep = milliseconds(20);
 
-Instant rounded_up(Instant at) {
-  auto step = kTimerStep.count();
-  auto ticks = (at.time_since_epoch().count() + step - 1) / step;
-  return Instant(Duration(ticks * step));
+Instant rounded_up(Instant at, Duration step) {
+  auto ticks = (at.time_since_epoch().count() + step.count() - 1) / step.count();
+  return Instant(ticks * step);
 }
 }  // namespace
 
@@ -106,7 +105,8 @@ void Host::Impl::work_on(Group& group, Instant now) {
 }
 
 void Host::Impl::set_timer(Group& group) {
-  Instant at = rounded_up(group.due());
+  Instant at = group.due();
+  at = rounded_up(at, at > env.now() + kFarTimer ? kFarTimerStep : kTimerStep);
   if (group.timer == at) return;
   if (group.timer) timers_.erase(std::make_pair(*group.timer, group.id()));
   group.timer = at;
@@ -155,6 +155,9 @@ void Host::Impl::count() {
     log_bytes += group->raft().log().bytes();
     state_bytes += group->machine().memory_bytes();
   }
+  log_tail_bytes =
+      std::clamp(kLogTailsBytes / std::max<std::size_t>(groups.size(), 1), kLogTailBytesMin, kLogTailBytesMax);
+  if (env.buggify("groups: hardly a tail of the log")) log_tail_bytes = 4 * kKiB;
   leads_ = static_cast<std::uint32_t>(leading);
   metrics.groups.set(groups.size());
   metrics.leading.set(leading);

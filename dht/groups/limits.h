@@ -25,8 +25,12 @@ inline constexpr std::size_t kUncommittedBytes = 8 * kMiB;
 // Callers that wait for commands of one group.
 inline constexpr std::size_t kProposalsMax = 16 * 1024;
 
-// Entries stay in memory behind a checkpoint, for members that are a little late.
-inline constexpr std::size_t kLogTailBytes = 4 * kMiB;
+// Applied entries are on disk; some stay in memory too, for members that are a little late. All groups' together, and
+// one group's share of it.
+inline constexpr std::size_t kLogTailsBytes = 16 * kMiB;
+inline constexpr std::size_t kLogTailBytesMin = 64 * kKiB, kLogTailBytesMax = 1 * kMiB;
+// More of them for a member that is far behind or fetches a snapshot; beyond that it needs another one.
+inline constexpr std::size_t kLogForLateShares = 16;
 
 inline constexpr std::size_t kSnapshotsOutMax = 2;
 inline constexpr std::size_t kSnapshotsInMax = 2;
@@ -39,6 +43,8 @@ inline constexpr std::size_t kCheckpointsAtOnce = 2;
 inline constexpr std::size_t kApplyBytes = 1 * kMiB;
 // Timers are rounded up to this, so that many groups are seen to at once.
 inline constexpr Duration kTimerStep = milliseconds(10);
+// Those that are this far away, as idle groups' are, by more.
+inline constexpr Duration kFarTimer = milliseconds(200), kFarTimerStep = milliseconds(50);
 // Waiting readers and proposals are looked at this often.
 inline constexpr Duration kWaitersPeriod = milliseconds(20);
 // A proposal whose leader is gone may still be decided; after so long its outcome is called unknown.

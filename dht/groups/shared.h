@@ -71,6 +71,8 @@ class Shared {
   GroupMetrics metrics;
   std::unique_ptr<wal::Log> log;
   GroupListener* listener = nullptr;
+  // What a group may keep of entries that are applied.
+  std::size_t log_tail_bytes = 64 * kKiB;
 };
 
 }  // namespace vortex::dht::groups

@@ -29,7 +29,7 @@ std::optional<GroupView> leader_of(World& world, const GroupWorld& shared, Group
   return best;
 }
 
-// A leader whose hand-over came to nothing has no lease for the rest of its term; it leads all the same.
+// A leader that is handing over has no lease; it leads all the same.
 bool led_everywhere(World& world, const GroupWorld& shared) {
   for (const auto& [group, model] : shared.models) {
     bool led = false;
