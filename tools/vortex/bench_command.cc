@@ -10,6 +10,7 @@
 #include "tools/bench/chunker_bench.h"
 #include "tools/bench/disk_bench.h"
 #include "tools/bench/net_bench.h"
+#include "tools/bench/records_bench.h"
 #include "tools/cli/output.h"
 #include "tools/cli/text_table.h"
 #include "tools/dev/cluster.h"
@@ -26,8 +27,10 @@ struct Part {
 };
 
 const std::vector<Part>& parts() {
-  static const std::vector<Part> all = {
-      {"chunker", bench::bench_chunker}, {"disk", bench::bench_disk}, {"net", bench::bench_net}};
+  static const std::vector<Part> all = {{"chunker", bench::bench_chunker},
+                                        {"disk", bench::bench_disk},
+                                        {"net", bench::bench_net},
+                                        {"records", bench::bench_records}};
   return all;
 }
 
