@@ -37,7 +37,7 @@ void Cluster::attack() {
   auto led = leader();
   if (!led) return busy(milliseconds(300));
   int first = *led;
-  switch (random_.below(12)) {
+  switch (random_.below(13)) {
     case 0:
       restart_voters_beside(first);
       break;
@@ -71,6 +71,9 @@ void Cluster::attack() {
       break;
     case 10:
       vote_twice(first);
+      break;
+    case 11:
+      late_transfer(first);
       break;
     default:
       replace_lost(first);

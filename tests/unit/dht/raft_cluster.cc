@@ -195,6 +195,8 @@ void Cluster::send(int from, int to, Event event) {
     if (random_.chance(0.02)) delay *= 30;
     bool vote = event.kind == Event::message && event.body.kind == MessageKind::vote;
     if (vote && voters_die_ && random_.chance(0.5)) delay += milliseconds(random_.below(1300));
+    if (transfers_late_ && event.kind == Event::message && event.body.kind == MessageKind::timeout_now)
+      delay += milliseconds(800 + random_.below(300));
     if (vote && votes_late_ > Duration(0))
       delay += random_.chance(0.5) ? votes_late_
                                    : Duration(random_.below(static_cast<std::uint64_t>(votes_late_.count() / 4)));

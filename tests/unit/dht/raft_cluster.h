@@ -115,6 +115,7 @@ class Cluster {
   std::vector<int> other_voters(int led);
   void promise_before_vote(int led);
   void acknowledge_after_vote(int led);
+  void late_transfer(int led);
   void vote_twice(int led);
   void set_rate(int node, double rate);
   std::uint64_t life_of(int node) const;
@@ -129,7 +130,8 @@ class Cluster {
   std::set<std::pair<int, int>> cut_;
   std::set<std::pair<int, int>> mute_;  // heartbeats pass, what groups say does not
   bool voters_die_ = false;
-  int forgetful_ = -1;     // it dies the moment it has voted
+  int forgetful_ = -1;  // it dies the moment it has voted
+  bool transfers_late_ = false;
   Duration votes_late_{};  // some requests for votes take so much longer
   std::map<Term, Replica> leaders_;
   std::map<Index, std::pair<Term, ByteVector>> decided_;

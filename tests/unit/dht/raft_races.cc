@@ -75,6 +75,21 @@ void Cluster::acknowledge_after_vote(int led) {
   busy(milliseconds(1000));
 }
 
+// The order to take over arrives when the leader has long believed that it came to nothing.
+void Cluster::late_transfer(int led) {
+  std::vector<int> voters = other_voters(led);
+  if (voters.empty()) return;
+  int next = voters.front();
+  transfers_late_ = true;
+  (void)raft(led)->transfer_to(replica(next), nodes_clock(led)).ok();
+  poke(led);
+  auto standing = [this, next] { return raft(next) && raft(next)->role() == Role::candidate; };
+  for (Duration waited{}; waited < kMomentMax && !standing(); waited += kStep) run(kStep);
+  if (raft(led)) cut_off(led);
+  transfers_late_ = false;
+  busy(milliseconds(1200));
+}
+
 // Two stand for the same term, and the one who can elect either is asked twice, with its memory lost in between.
 void Cluster::vote_twice(int led) {
   std::vector<int> voters = other_voters(led);
