@@ -17,7 +17,7 @@ import time
 from cluster import Cluster, CommandFailed
 
 NODES = 5
-BASE_PORT = 17500
+BASE_PORT = 17600
 WRITERS = 3
 WARM_UP = 2.0
 PROBES = 12
