@@ -129,9 +129,16 @@ Task<Result<std::vector<Receipt>>> ChunkService::sync(std::vector<Receipt> stage
   kill_point(env_, kill_points::kSyncing);
   CO_RETURN_IF_ERROR(co_await store_.sync(staged.front().copy.epoch, std::move(sequences)));
   kill_point(env_, kill_points::kSynced);
+  // A copy may have been erased since it was put: as one that nobody's record named for long, or as a damaged one.
+  for (const Receipt& receipt : staged) {
+    auto there = co_await store_.stat(receipt.chunk);
+    if (!there.ok() && !there.is(Code::not_found)) co_return there.error();
+    if (!there.ok() || there->number < receipt.copy) co_return Error(Code::stale, "a copy is gone again: put it again");
+  }
   for (Receipt& receipt : staged) {
     receipt.durable = true;
     sealer_.seal(receipt);
+    if (on_durable) on_durable(receipt.chunk);
   }
   co_return staged;
 }

@@ -1,6 +1,7 @@
 // A node's chunks, for those who are elsewhere.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "base/env.h"
@@ -21,6 +22,9 @@ class ChunkService {
   Task<Result<Receipt>> put(ChunkId chunk, Buffer stored, std::uint16_t form, bool& existed);
   Task<Result<Receipt>> touch(ChunkId chunk);
   Task<Result<std::vector<Receipt>>> sync(std::vector<Receipt> staged);
+
+  // A copy was said to be durable: somebody is about to write it into a record.
+  std::function<void(const ChunkId&)> on_durable;
 
   // When a client last asked for anything here.
   std::optional<Instant> last_client() const { return last_client_; }

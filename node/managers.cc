@@ -83,6 +83,7 @@ void Managers::start() {
     if (torn.id && !chunks_.has(*torn.id)) damaged(torn);
   upkeep_.start();
   repair_.start();
+  files_.chunk_service().on_durable = [this](const ChunkId& chunk) { inventory_.expected(chunk); };
   inventory_.start();
   scrub_.start();
   tasks_.spawn(follow_orders());
@@ -93,6 +94,7 @@ Task<void> Managers::stop() {
   observer_ = 0;
   co_await tasks_.stop();
   co_await scrub_.stop();
+  files_.chunk_service().on_durable = nullptr;
   co_await inventory_.stop();
   co_await repair_.stop();
   co_await upkeep_.stop();

@@ -1,6 +1,7 @@
 // One replica of one group, at work: its Raft, its machine, its part of the log, and those who wait for it.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <list>
 #include <map>
@@ -70,8 +71,8 @@ class Group final : public std::enable_shared_from_this<Group> {
   // The same after a snapshot was installed. False, and nothing has changed, when the log has come further meanwhile.
   bool installed(const Base& base, std::shared_ptr<Instance> instance, const raft::Replica& leader, raft::Term term,
                  wal::Lsn place);
-  // What the log need not keep before.
-  wal::Lsn needed_from() const { return places_.behind(base_.index).value_or(base_place_); }
+  // What the log need not keep before: the base, and entries behind its index that were written before it.
+  wal::Lsn needed_from() const { return std::min(base_place_, places_.behind(base_.index).value_or(base_place_)); }
   bool wants_checkpoint() const;
 
   // Set by the host, for itself.

@@ -21,6 +21,7 @@ Raft::Raft(Options options, Restored restored, const Heartbeats& heartbeats, Ran
       commit_(std::max(restored.commit, log_.base_index())),
       applied_(log_.base_index()),
       durable_(log_.last_index()),
+      durable_term_(hard_.term),
       unsaved_(log_.last_index() + 1) {
   CHECK(options_.lease < options_.election_timeout);
   CHECK(commit_ <= log_.last_index());
@@ -134,14 +135,14 @@ bool Raft::has_ready() const {
   if (hard_changed_ || truncate_from_ != 0 || unsaved_ <= log_.last_index() || !send_now_.empty() ||
       !send_when_durable_.empty() || !snapshots_wanted_.empty())
     return true;
-  if (role_ != Role::leader) return false;
+  if (role_ != Role::leader || durable_term_ < hard_.term) return false;
   return std::any_of(progress_.begin(), progress_.end(), [this](const auto& member) {
     return member.second.next <= log_.last_index() && member.second.ready(options_.in_flight_max);
   });
 }
 
 Ready Raft::take_ready() {
-  if (role_ == Role::leader) send_appends();
+  if (role_ == Role::leader && durable_term_ == hard_.term) send_appends();
   Ready ready;
   ready.ticket = next_ticket_++;
   if (std::exchange(hard_changed_, false)) ready.hard_state = hard_;
@@ -154,13 +155,14 @@ Ready Raft::take_ready() {
   ready.send_now = std::exchange(send_now_, {});
   ready.send_when_durable = std::exchange(send_when_durable_, {});
   ready.snapshots_wanted = std::exchange(snapshots_wanted_, {});
-  pending_.push_back(Pending{ready.ticket, log_.last_index()});
+  pending_.push_back(Pending{ready.ticket, log_.last_index(), hard_.term});
   return ready;
 }
 
 void Raft::durable(std::uint64_t ticket) {
   while (!pending_.empty() && pending_.front().ticket <= ticket) {
     durable_ = std::max(durable_, pending_.front().last);
+    durable_term_ = std::max(durable_term_, pending_.front().term);
     pending_.pop_front();
   }
   if (role_ == Role::leader) advance_commit();

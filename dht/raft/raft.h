@@ -188,6 +188,9 @@ class Raft {
   Index commit_ = 0;   // ≤ log_.last_index(); never goes back
   Index applied_ = 0;  // ≤ commit_
   Index durable_ = 0;  // our log is on disk up to here
+  // The term that is on disk. A leader sends nothing before its own is: one that has only its own vote would else
+  // forget that it has led, and lead twice in one term with different entries.
+  Term durable_term_ = 0;
 
   Role role_ = Role::follower;
   std::optional<Replica> leader_;
@@ -225,6 +228,7 @@ class Raft {
   struct Pending {
     std::uint64_t ticket;
     Index last;  // our log is durable up to here when the ticket is
+    Term term;   // and this term
   };
   std::deque<Pending> pending_;
   bool hard_changed_ = false;

@@ -78,13 +78,13 @@ class ChunkRecords {
   // These nodes are gone for good, with what they held.
   Task<Status> forget_nodes(ChunkId chunk, std::vector<NodeId> nodes, Duration timeout);
   // The node has copies up to this number of which no record knows: written down as to be erased, by a record of their
-  // own where there is none. Nothing when the record says that the node holds it.
-  Task<Status> drop_stray(ChunkId chunk, NodeId node, CopyNumber up_to, Duration timeout);
-
+  // own where there is none. Nothing when the record says that the node holds it, or is another than `known` by now.
   struct Known {
     std::optional<ChunkRecord> record;
     dht::Version version = 0;
   };
+  Task<Status> drop_stray(ChunkId chunk, Known known, NodeId node, CopyNumber up_to, Duration timeout);
+
   Task<Result<Known>> look(ChunkId chunk, Duration timeout);
 
  private:

@@ -6,6 +6,8 @@ namespace vortex::node {
 namespace {
 
 constexpr unsigned kTriesMax = 100;
+// Of a committed upload whose chunks cannot all be found by its manifest: many looks of the janitor.
+constexpr FileTime kUnconfirmedKept = FileTime(3600) * 1'000'000'000;
 
 dht::Key reference_key(const ChunkId& chunk, const Id& upload) {
   return key_of(chunk, RecordKind::reference, upload.bytes);
@@ -50,6 +52,9 @@ Task<Status> ChunkRecords::confirm(UploadName name, chunker::NodeSource& nodes, 
       return self->confirm_reference(chunk, name, inode, timeout);
     });
     CO_RETURN_IF_ERROR(co_await walk.run(std::move(*upload.manifest)));
+    // An edit has let go of a node already, and what is below it may be in use all the same. As long as this record
+    // stands, those who meet such a reference confirm it.
+    if (walk.missing() > 0 && wall_now() - upload.renewed < kUnconfirmedKept) co_return Status();
   }
   // Every reference that counts names the inode now; a pending one of a missing upload is one that does not.
   Plan plan;

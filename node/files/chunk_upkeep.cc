@@ -67,18 +67,21 @@ Task<Status> ChunkRecords::forget_nodes(ChunkId chunk, std::vector<NodeId> nodes
   co_return co_await change(chunk, std::move(forget), timeout);
 }
 
-Task<Status> ChunkRecords::drop_stray(ChunkId chunk, NodeId node, CopyNumber up_to, Duration timeout) {
-  FileTime now = std::max<FileTime>(wall_now(), 1);
-  Change drop = [node, up_to, now](std::optional<ChunkRecord>& record) -> Result<bool> {
-    if (!record) {
-      // Says nothing but that these copies go. Whoever stores the chunk meanwhile takes the record over.
-      record.emplace();
-      record->replicas = 1;
-      record->condemned = now;
-    }
-    return begin_stray_drop(*record, node, up_to);
-  };
-  co_return co_await change(chunk, std::move(drop), timeout);
+Task<Status> ChunkRecords::drop_stray(ChunkId chunk, Known known, NodeId node, CopyNumber up_to, Duration timeout) {
+  if (!known.record) {
+    // Says nothing but that these copies go. Whoever stores the chunk meanwhile takes the record over.
+    known.record.emplace();
+    known.record->replicas = 1;
+    known.record->condemned = std::max<FileTime>(wall_now(), 1);
+  }
+  if (!begin_stray_drop(*known.record, node, up_to)) co_return Status();
+  Plan plan;
+  plan.require_version(record_key(chunk), known.version);
+  plan.write(record_key(chunk), encode_record(*known.record));
+  // Not done: the record says something else by now, and so the stray is judged anew when it is told again.
+  auto done = co_await commit(std::move(plan), timeout);
+  if (!done.ok()) co_return done.error();
+  co_return Status();
 }
 
 Task<Status> ChunkRecords::lower_replicas(ChunkId chunk, Duration timeout) {

@@ -72,6 +72,8 @@ class Inventory {
   void start();
   Task<void> stop();
 
+  // Somebody is about to name this copy in a record: if it is a stray, then since now.
+  void expected(const ChunkId& chunk) { strays_.erase(chunk); }
   // A copy of this chunk turned out to be bad and is not there any more: told soon.
   void lost(const ChunkId& chunk);
   // One whole inventory, now. Fails only with `cancelled`.

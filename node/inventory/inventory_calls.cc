@@ -99,8 +99,8 @@ Task<Status> InventoryDesk::settle_stray(NodeId holder, HeldCopy copy) {
   CO_ASSIGN_OR_RETURN(ChunkRecords::Known known, co_await chunks_.look(copy.chunk, kRecordPatience));
   if (known.record && known.record->condemned == 0) {
     ChunkNeed need = judge(copy.chunk, *known.record, places_);
-    if (need.lost) {
-      // It is the only one: taken in, whoever has it.
+    if (need.good.empty()) {
+      // It is the only one within reach: taken in, whoever has it.
       CO_ASSIGN_OR_RETURN(RepairPort::Made made,
                           co_await port_.copy(holder, copy.chunk, known.record->stored_size, std::vector<NodeId>()));
       co_return co_await chunks_.add_copy(std::move(made.receipt), kRecordPatience);
@@ -108,8 +108,16 @@ Task<Status> InventoryDesk::settle_stray(NodeId holder, HeldCopy copy) {
     // While copies are missing nothing goes; and an owner's is taken in by the repair.
     bool wanted = std::ranges::find(need.add, holder) != need.add.end();
     if (wanted || need.under()) co_return Status();
+    // It may be the last sound one whatever the record says.
+    std::size_t proven = 0;
+    for (const Holder& other : known.record->holders) {
+      if (std::ranges::find(need.good, other.node) == need.good.end()) continue;
+      CO_ASSIGN_OR_RETURN(bool sound, co_await port_.prove(other.node, copy.chunk, other.copy));
+      if (sound) ++proven;
+    }
+    if (proven < need.wanted) co_return Status();
   }
-  co_return co_await chunks_.drop_stray(copy.chunk, holder, copy.copy, kRecordPatience);
+  co_return co_await chunks_.drop_stray(copy.chunk, std::move(known), holder, copy.copy, kRecordPatience);
 }
 
 Task<Result<net::TellCopiesResponse>> InventoryDesk::settle(NodeId holder, net::TellCopiesRequest request) {

@@ -33,7 +33,7 @@ Task<Result<net::ProveChunksResponse>> serve_proofs(Copier* copier, net::ProveCh
   for (const net::CopyName& copy : request.copies) {
     if (copy.epoch > CopyNumber::kEpochMax || copy.sequence > CopyNumber::kSequenceMax)
       co_return Error(Code::invalid_argument, "there is no such copy number");
-    bool sound = co_await copier->prove(copy.chunk, CopyNumber(copy.epoch, copy.sequence));
+    CO_ASSIGN_OR_RETURN(bool sound, co_await copier->prove(copy.chunk, CopyNumber(copy.epoch, copy.sequence)));
     response.sound.push_back(sound ? 1 : 0);
   }
   co_return response;
@@ -66,8 +66,32 @@ Task<Result<Receipt>> Copier::durable(Receipt staged) {
   co_return std::move(synced.at(0));
 }
 
+// Is what the store has here, whoever put it, the chunk that the id names? `damaged` when it is not.
+Task<Result<CopyNumber>> Copier::check(ChunkId chunk) {
+  CO_ASSIGN_OR_RETURN(Chunk held, co_await store_.get(chunk));
+  CO_RETURN_IF_ERROR(co_await check_bytes(chunk, held.length, held.form, held.bytes));
+  co_return held.number;
+}
+
+Task<Status> Copier::check_bytes(ChunkId chunk, std::uint32_t length, std::uint16_t form_bits, Buffer stored) {
+  chunker::StoredForm form;
+  form.size = length;
+  form.compressed = (form_bits & kFormCompressed) != 0;
+  form.sealed = (form_bits & kFormSealed) != 0;
+  auto work = [chunk, form, stored = std::move(stored)] { return chunker::check_stored(chunk, form, stored); };
+  co_return co_await env_.pool().run(std::move(work));
+}
+
 // Bytes that are there, perhaps since long ago: they are read and checked before they get a new number.
 Task<Result<Receipt>> Copier::take_over(ChunkId chunk) {
+  CO_ASSIGN_OR_RETURN(wal::values::ValueInfo before, co_await store_.stat(chunk));
+  auto sound = co_await check(chunk);
+  if (sound.is(Code::damaged)) {
+    // False bytes under this id go, so that true ones can come. A copy put meanwhile has a higher number.
+    auto erased = co_await store_.erase(chunk, before.number);
+    if (!erased.ok()) co_return erased.error();
+  }
+  if (!sound.ok()) co_return sound.error();
   CO_ASSIGN_OR_RETURN(Receipt staged, co_await service_.touch(chunk));
   ++stats_.taken_over;
   co_return co_await durable(std::move(staged));
@@ -75,13 +99,7 @@ Task<Result<Receipt>> Copier::take_over(ChunkId chunk) {
 
 Task<Result<HeldBytes>> Copier::fetch(ChunkId chunk, NodeId source) {
   CO_ASSIGN_OR_RETURN(HeldBytes held, co_await holders_.get(source, chunk, 0, kChunkStoredMax, options_.get_timeout));
-  chunker::StoredForm form;
-  form.size = held.length;
-  form.compressed = (held.form & kFormCompressed) != 0;
-  form.sealed = (held.form & kFormSealed) != 0;
-  Buffer stored = held.bytes;
-  auto work = [chunk, form, stored] { return chunker::check_stored(chunk, form, stored); };
-  CO_RETURN_IF_ERROR(co_await env_.pool().run(std::move(work)));
+  CO_RETURN_IF_ERROR(co_await check_bytes(chunk, held.length, held.form, held.bytes));
   co_return held;
 }
 
@@ -127,9 +145,11 @@ Task<Result<Copied>> Copier::copy(ChunkId chunk, std::uint32_t size, std::vector
   co_return Error(Code::too_few_nodes, "no source has a sound copy (" + last.to_string() + ")");
 }
 
-Task<bool> Copier::prove(ChunkId chunk, CopyNumber at_least) {
-  auto value = co_await store_.get(chunk);
-  bool sound = value.ok() && value->number >= at_least;
+Task<Result<bool>> Copier::prove(ChunkId chunk, CopyNumber at_least) {
+  auto number = co_await check(chunk);
+  // What went wrong on the way to the copy says nothing of it.
+  if (!number.ok() && !number.is(Code::not_found) && !number.is(Code::damaged)) co_return number.error();
+  bool sound = number.ok() && *number >= at_least;
   ++(sound ? stats_.proven : stats_.disproven);
   co_return sound;
 }

@@ -42,13 +42,15 @@ class Copier {
   // `too_few_nodes` when no source has a sound copy, `busy`, `no_space`, …
   Task<Result<Copied>> copy(ChunkId chunk, std::uint32_t size, std::vector<NodeId> sources);
   // Is there a copy with this number or a higher one, sound from beginning to end?
-  Task<bool> prove(ChunkId chunk, CopyNumber at_least);
+  Task<Result<bool>> prove(ChunkId chunk, CopyNumber at_least);
 
   // 0: no limit.
   void set_rate(double bytes_per_second);
   const CopierStats& stats() const { return stats_; }
 
  private:
+  Task<Result<CopyNumber>> check(ChunkId chunk);
+  Task<Status> check_bytes(ChunkId chunk, std::uint32_t length, std::uint16_t form_bits, Buffer stored);
   Task<Result<Receipt>> take_over(ChunkId chunk);
   Task<Result<Receipt>> durable(Receipt staged);
   Task<Result<HeldBytes>> fetch(ChunkId chunk, NodeId source);

@@ -32,7 +32,9 @@ class MemoryDesk final : public InventoryPort {
     }
     for (const HeldCopy& copy : stray) {
       strays.push_back(copy.chunk);
-      CO_RETURN_IF_ERROR(co_await rig_.chunk_records.drop_stray(copy.chunk, kHolder, copy.copy, seconds(1)));
+      CO_ASSIGN_OR_RETURN(ChunkRecords::Known known, co_await rig_.chunk_records.look(copy.chunk, seconds(1)));
+      CO_RETURN_IF_ERROR(
+          co_await rig_.chunk_records.drop_stray(copy.chunk, std::move(known), kHolder, copy.copy, seconds(1)));
     }
     co_return Status();
   }
