@@ -20,10 +20,13 @@ Metadata::Metadata(Env& env, dht::Membership& membership)
     : env_(env),
       membership_(membership),
       machines_(env),
+      nearest_(env, membership.kademlia()),
       port_(
           env, membership.peers(), table_, [this](const NodeId& id) { return address_of(id); },
           [this] { return anybody(); }),
-      client_(env, port_) {}
+      client_(env, port_) {
+  port_.set_lookup(&nearest_);
+}
 
 Metadata::~Metadata() = default;
 
@@ -98,6 +101,15 @@ Task<void> Metadata::stop() {
   membership_.heartbeats().on_doubt(nullptr);
   membership_.heartbeats().set_passengers(nullptr);
   co_await host_->stop();
+}
+
+dht::Duty Metadata::duty() const {
+  auto group = dht::partition_of(dht::DecisionBook::place(), membership_.settings().partitions);
+  auto view = host_->view(group);
+  if (!view || view->role != dht::raft::Role::leader) return dht::Duty::none;
+  for (const dht::raft::Replica& replica : view->configuration.members())
+    if (!dht::belongs(membership_.directory().standing(replica.node))) return dht::Duty::follow;
+  return dht::Duty::renew;
 }
 
 void Metadata::leadership(dht::groups::GroupId group, bool, dht::raft::Term) { changed(group); }

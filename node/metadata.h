@@ -13,6 +13,7 @@
 #include "dht/records_client/records_server.h"
 #include "dht/records_client/remote_port.h"
 #include "dht/records_client/settler.h"
+#include "node/nearest_nodes.h"
 #include "node/neighbours.h"
 
 namespace vortex::node {
@@ -37,6 +38,8 @@ class Metadata final : private dht::groups::GroupListener {
   dht::groups::Host& host() { return *host_; }
   dht::PartitionTable& table() { return table_; }
   dht::RecordsServer& server() { return *server_; }
+  // About the decisions on members, settings and secret: whoever leads their partition follows them.
+  dht::Duty duty() const;
   const dht::groups::Manager* manager() const { return manager_.get(); }
 
  private:
@@ -55,6 +58,7 @@ class Metadata final : private dht::groups::GroupListener {
   std::unique_ptr<dht::groups::Host> host_;
   dht::PartitionTable table_;
   std::unique_ptr<dht::RecordsServer> server_;
+  NearestNodes nearest_;
   dht::RemotePort port_;
   dht::RecordsClient client_;
   std::unique_ptr<dht::Settler> settler_;

@@ -55,6 +55,7 @@ struct Node::Parts {
   std::unique_ptr<ChunkStore> chunks;
   std::unique_ptr<Metadata> metadata;
   std::unique_ptr<RecordsBook> book;
+  std::unique_ptr<dht::DecisionBook> decisions;
   std::unique_ptr<FilesStack> files;
   std::unique_ptr<Managers> managers;
   std::unique_ptr<Views> views;
@@ -73,6 +74,7 @@ Task<Status> Node::Parts::open() {
   about.zone = options.zone;
   CO_ASSIGN_OR_RETURN(about.capacity, co_await capacity());
   about.evict_after = options.evict_after;
+  CO_ASSIGN_OR_RETURN(about.seeds, contacts_of(options));
   CO_ASSIGN_OR_RETURN(membership, co_await dht::Membership::open(env, dispatcher, about));
   ChunkStoreOptions chunk_options;
   chunk_options.name = "chunks";
@@ -96,7 +98,9 @@ Task<Status> Node::Parts::open() {
   managers = std::make_unique<Managers>(env, dispatcher, *membership, *metadata, *chunks, *files, about_managers);
   views = std::make_unique<Views>(env, *membership, *metadata, *chunks, *book, options.version);
   views->serve(dispatcher);
-  membership->use(*book);
+  decisions = std::make_unique<dht::DecisionBook>(env, metadata->records());
+  membership->use(*book, *decisions);
+  membership->set_duty([this] { return metadata->duty(); });
   co_return Status();
 }
 
@@ -146,6 +150,7 @@ Task<Status> Node::Parts::found() {
   policy.replicas_min = static_cast<std::uint8_t>(options.min_replicas);
   policy.inline_max = static_cast<std::uint32_t>(options.inline_max);
   CO_RETURN_IF_ERROR(co_await files->tree().create_root(attributes, policy, kFoundingPatience));
+  CO_RETURN_IF_ERROR(co_await membership->found(kFoundingPatience));
   AccessKeyText root;
   root.cluster = membership->cluster();
   CO_ASSIGN_OR_RETURN(root.secret,
@@ -190,6 +195,7 @@ Task<Result<bool>> Node::Parts::is_there(std::string name) {
 Task<void> Node::Parts::stop() {
   if (managers) co_await managers->stop();
   if (files) co_await files->stop();
+  if (membership) membership->set_duty(nullptr);
   if (metadata) co_await metadata->retire(kHandOverPatience);
   if (membership) co_await membership->stop();
   if (metadata) co_await metadata->stop();

@@ -15,6 +15,22 @@ Status check_zone(const std::string& zone) {
   return Status();
 }
 
+Result<std::vector<Address>> addresses_in(std::string_view text) {
+  std::vector<Address> addresses;
+  while (!text.empty()) {
+    std::size_t end = std::min(text.find(','), text.size());
+    ASSIGN_OR_RETURN(Address address, Address::parse(text.substr(0, end)));
+    addresses.push_back(std::move(address));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return addresses;
+}
+
+Status check_contact(const std::string& contact) {
+  auto addresses = addresses_in(contact);
+  return addresses.ok() ? Status() : Status(Error(Code::bad_config, std::string(addresses.error().message())));
+}
+
 Error wrong(const std::string& name, const std::string& why) {
   return Error(Code::bad_config, "setting \"" + name + "\": " + why);
 }
@@ -38,6 +54,8 @@ void declare(Settings& settings, NodeOptions& options) {
                   "who talks to whom unasked; with --create");
   settings.choice("transport", options.transport, {{"tls", net::Transport::tls}, {"plain", net::Transport::plain}},
                   "plain only where all is trusted");
+  settings.text("contact", options.contact, "host:port of members to ask where the cluster is, with commas",
+                &check_contact);
   settings.text("zone", options.zone, "what fails together: a rack, a room; copies go to different zones", &check_zone);
   settings.size("capacity", options.capacity, 0, std::uint64_t(1) << 60, "bytes for chunks; 0: what the disk holds");
   settings.number("partitions", options.partitions, 1, dht::kPartitionsMax,
@@ -54,6 +72,8 @@ void declare(Settings& settings, NodeOptions& options) {
   settings.duration("reclaim-grace", options.reclaim_grace, seconds(1), std::chrono::hours(24 * 30),
                     "deleted data stays for so long before its space is taken back");
 }
+
+Result<std::vector<Address>> contacts_of(const NodeOptions& options) { return addresses_in(options.contact); }
 
 Status validate(const NodeOptions& options) {
   if (options.data.empty()) return wrong("data", "a directory is needed");

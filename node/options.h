@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/network.h"
@@ -30,6 +31,8 @@ struct NodeOptions {
   Address advertise;  // what others are told; empty: what `listen` resolves to
   dht::Topology topology = dht::Topology::all_to_all;
   net::Transport transport = net::Transport::tls;
+  // host:port, with commas: members to ask where the cluster is now, when all that this node remembers is wrong.
+  std::string contact;
   std::string zone;
   std::uint64_t capacity = 0;  // bytes of chunks; 0: what the disk holds
 
@@ -52,6 +55,8 @@ inline constexpr std::uint32_t kGroupSizeMax = 7;
 
 // Declares them all; `options` outlives `settings`.
 void declare(Settings& settings, NodeOptions& options);
+// The members to ask, of `contact`.
+Result<std::vector<Address>> contacts_of(const NodeOptions& options);
 // What one setting alone cannot tell. Errors are bad_config and name the setting.
 Status validate(const NodeOptions& options);
 

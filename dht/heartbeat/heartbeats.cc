@@ -297,15 +297,41 @@ net::Pulse Heartbeats::pulse_for(Link& link) {
     arm(link.next_beat);
   }
   // It must hear what is said of it, however long ago that was.
-  if (directory_.health(link.id) != Health::alive)
-    if (auto peer = directory_.find(link.id)) pulse.news.push_back(std::move(*peer));
+  if (link.said != Health::alive && link.said_of != directory_.life(link.id)) link.said = Health::alive;
+  Health worst = std::max(directory_.health(link.id), link.said);
+  if (worst != Health::alive)
+    if (auto peer = directory_.find(link.id)) {
+      peer->health = worst;
+      pulse.news.push_back(std::move(*peer));
+    }
   pulse.digest = directory_.digest();
   pulse.settings = settings_version_;
   pulse.key_epoch = key_epoch_;
   return pulse;
 }
 
-Status Heartbeats::take_pulse(Link& link, const net::Pulse& pulse) {
+// Whom this node has just heard is not dead because somebody says so who was cut off from it.
+bool Heartbeats::knows_better(const Member& said) {
+  if (said.health == Health::alive || directory_.health(said.id) != Health::alive) return false;
+  auto found = links_.find(said.id);
+  if (found == links_.end() || life_of(said) != directory_.life(said.id)) return false;
+  Link& link = *found->second;
+  bool hears = link.watched && link.watch.state() == Watch::State::well &&
+               env_.now() < link.watch.heard_at() + period_of(link) * 3 / 2;
+  if (!hears) return false;
+  link.said = std::max(link.said, said.health);
+  link.said_of = life_of(said);
+  return true;
+}
+
+// Takes from the news what this node knows better; what they say besides stays.
+void Heartbeats::believe_ourselves(std::vector<Member>& news) {
+  for (Member& member : news)
+    if (knows_better(member)) member.health = Health::alive;
+}
+
+Status Heartbeats::take_pulse(Link& link, net::Pulse& pulse) {
+  believe_ourselves(pulse.news);
   Status taken = link.gossip.hear(directory_, pulse);
   if (refute_) refute();
   notice_difference(link, pulse, env_.now());

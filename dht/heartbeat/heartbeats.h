@@ -94,8 +94,10 @@ class Heartbeats {
   void answered(Beat& beat, Result<net::Reply<net::Heartbeat>> result);
   Result<net::HeartbeatResponse> serve(net::Context& context, net::HeartbeatRequest& request);
   net::Pulse pulse_for(Link& link);
-  Status take_pulse(Link& link, const net::Pulse& pulse);
+  Status take_pulse(Link& link, net::Pulse& pulse);
   bool hear(Link& link, std::uint64_t boot_epoch, Instant now);
+  bool knows_better(const Member& said);
+  void believe_ourselves(std::vector<Member>& news);
 
   // heartbeats_watch.cc: verdicts
   void look_at(Link& link, Instant now);

@@ -74,6 +74,7 @@ Task<Status> Heartbeats::compare_with(net::Target peer, Duration timeout) {
     senseless = senseless || answer.id == options_.self;
     if (senseless) co_return Error(Code::bad_message, "a comparison that leads nowhere");
     if (first < Directory::kBuckets) add_missing(answer, first, news);
+    believe_ourselves(answer.members);
     for (const Member& member : answer.members) {
       auto merged = directory_.merge(member);
       if (!merged.ok()) co_return std::move(merged).error();
@@ -104,6 +105,7 @@ Result<net::CompareMembersResponse> Heartbeats::serve_comparison(net::Context& c
                                                                  net::CompareMembersRequest& request) {
   if (request.buckets.size() != Directory::kBuckets || request.first > Directory::kBuckets)
     return Error(Code::bad_message, "a comparison of another kind");
+  believe_ourselves(request.news);
   for (const Member& member : request.news) {
     auto merged = directory_.merge(member);
     if (!merged.ok()) return std::move(merged).error();

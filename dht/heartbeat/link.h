@@ -39,10 +39,13 @@ struct Heartbeats::Link {
   Gossip gossip;
   Instant next_beat;
   Instant last_beat;
-  Instant last_exchange;                     // anything heard of it
-  Instant connect_after;                     // a failed attempt is not repeated before
-  Instant differs_since;                     // the directories, with nothing new on either side; zero: they do not
-  std::size_t round = 0;                     // of questions to others
+  Instant last_exchange;  // anything heard of it
+  Instant connect_after;  // a failed attempt is not repeated before
+  Instant differs_since;  // the directories, with nothing new on either side; zero: they do not
+  std::size_t round = 0;  // of questions to others
+  // Others say this of it in this life, and we hear it: it is told, so that it can refute it.
+  Health said = Health::alive;
+  Life said_of;
   std::vector<std::unique_ptr<Beat>> beats;  // at most kBeatsMax; those that are not attached are used again
 
   static constexpr std::size_t kBeatsMax = 4;

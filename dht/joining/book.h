@@ -1,7 +1,4 @@
-// Where the decisions about membership live: join tokens, who stands how, the cluster's secret and settings.
-//
-// They belong into linearizable records. LocalBook keeps them in a file of the node that made the cluster (its keeper);
-// whatever keeps them in records implements the same interface.
+// Who may come in: join tokens and access keys. Where they are kept is for whoever implements it.
 #pragma once
 
 #include <string>

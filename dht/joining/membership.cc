@@ -17,6 +17,14 @@ net::LocalEnd end_of(const NodeState& state, const MembershipOptions& options) {
   return local;
 }
 
+// The directory says who is there.
+KademliaOptions kademlia_options(const Directory& directory) {
+  KademliaOptions options;
+  options.vouched = true;
+  options.admissible = [&directory](const NodeId& id) { return belongs(directory.standing(id)); };
+  return options;
+}
+
 HeartbeatOptions heartbeat_options(const NodeState& state) {
   HeartbeatOptions options;
   options.self = state.identity.id();
@@ -28,9 +36,7 @@ Task<Result<std::unique_ptr<Membership>>> Membership::open(Env& env, net::Dispat
                                                            MembershipOptions options) {
   NodeStore store(env, options.directory);
   CO_ASSIGN_OR_RETURN(NodeState state, co_await store.open());
-  std::unique_ptr<Membership> membership(new Membership(env, dispatcher, std::move(options), std::move(state)));
-  CO_RETURN_IF_ERROR(co_await membership->local_book_.load());
-  co_return std::move(membership);
+  co_return std::unique_ptr<Membership>(new Membership(env, dispatcher, std::move(options), std::move(state)));
 }
 
 Membership::Membership(Env& env, net::Dispatcher& dispatcher, MembershipOptions options, NodeState state)
@@ -38,14 +44,13 @@ Membership::Membership(Env& env, net::Dispatcher& dispatcher, MembershipOptions 
       options_(std::move(options)),
       state_(std::move(state)),
       store_(env, options_.directory),
-      local_book_(env, options_.directory),
-      book_(&local_book_),
-      credentials_(state_, directory_, local_book_),
+      credentials_(state_, directory_),
       handshaker_(env.random(), end_of(state_, options_), credentials_, net::Presented()),
       board_(env, dispatcher),
       server_(board_, handshaker_),
       peers_(board_, handshaker_),
       heartbeats_(env, peers_, dispatcher, directory_, heartbeat_options(state_)),
+      kademlia_(env, peers_, Contact{state_.identity.id(), Address()}, kademlia_options(directory_)),
       saved_event_(env.loop()),
       tasks_(env.loop()) {
   auto join = [this](net::Context context, net::JoinRequest request) {
@@ -56,20 +61,15 @@ Membership::Membership(Env& env, net::Dispatcher& dispatcher, MembershipOptions 
     return serve_catch_up(context, request);
   };
   dispatcher.on<net::CatchUp>(catch_up);
-  auto decide = [this](net::Context context, net::DecideRequest request) {
-    return serve_decide(std::move(context), std::move(request));
-  };
-  dispatcher.on<net::Decide>(decide);
-  auto change = [this](net::Context context, net::ChangeSettingsRequest request) {
-    return serve_change(std::move(context), std::move(request));
-  };
-  dispatcher.on<net::ChangeSettings>(change);
   auto down = [this](const NodeId& id, const Error& error) {
     heartbeats_.connection_down(id);
     if (error.is(Code::stale)) catch_up_with(id);
+    if (error.is(Code::permission_denied)) refused_by(id);
     if (on_down_) on_down_(id, error);
   };
   peers_.on_down(down);
+  serve_kademlia(dispatcher, kademlia_);
+  board_.on_proven([this](const net::PeerInfo& peer) { kademlia_.met(peer); });
   auto behind = [this](const NodeId& id) { catch_up_with(id); };
   heartbeats_.on_behind(behind);
 }
@@ -108,7 +108,6 @@ Task<Status> Membership::create(net::ClusterSettings settings) {
   key.secret = net::Secret::random(env_.random());
   state_.settings = settings;
   state_.settings.version = 1;
-  state_.settings.keeper = id();
   state_.self.decided = 1;
   state_.self.standing = Standing::active;
   state_.self.zone = options_.zone;
@@ -125,14 +124,12 @@ Task<Status> Membership::create(net::ClusterSettings settings) {
 
 Task<Status> Membership::resume() {
   CHECK(!started_ && belongs_somewhere());
-  bool moved = state_.self.zone != options_.zone || state_.self.capacity != options_.capacity;
-  if (moved && state_.self.standing == Standing::active) {
-    // What the operator says of this node when he starts it is a decision too.
-    ++state_.self.decided;
-    state_.self.zone = options_.zone;
-    state_.self.capacity = options_.capacity;
-    CO_RETURN_IF_ERROR(co_await save_state());
-  }
+  if (state_.self.standing == Standing::evicted)
+    co_return Error(Code::permission_denied,
+                    "this node was evicted from its cluster for good; with an empty data directory it can join as a "
+                    "new one");
+  // What the operator says of this node when he starts it is a decision too.
+  describe_ = state_.self.zone != options_.zone || state_.self.capacity != options_.capacity;
   std::vector<Member> contacts = co_await store_.load_contacts();
   for (const Member& member : contacts) {
     auto merged = directory_.merge(member);
@@ -149,6 +146,10 @@ Status Membership::begin(Member self) {
   handshaker_.present(net::Presented());
   auto merged = directory_.merge(self);
   if (!merged.ok()) return std::move(merged).error();
+  kademlia_.set_self_address(self.address);
+  kademlia_.know_everybody(state_.settings.topology == Topology::all_to_all);
+  kademlia_.start();
+  fill_routes();
   auto notice = [this](const Member& now, const MemberChange& change) { noticed(now, change); };
   observer_ = directory_.observe(notice);
   started_ = true;
@@ -167,6 +168,7 @@ void Membership::noticed(const Member& now, const MemberChange& change) {
   } else if (change.health || change.added) {
     dead_since_.emplace(now.id, env_.now());
   }
+  route_by(now, change);
   if (now.id == id()) {
     if (change.decision) tasks_.spawn(keep_decision(now));
     if (now.boot_epoch > state_.boot_epoch) env_.fail_stop("another process has started with this node's identity");
@@ -187,6 +189,7 @@ Task<void> Membership::stop() {
   }
   co_await tasks_.stop();
   co_await heartbeats_.stop();
+  co_await kademlia_.stop();
   TaskGroup closing(env_.loop());
   closing.spawn(peers_.stop());
   closing.spawn(server_.stop());
@@ -223,6 +226,8 @@ Task<void> Membership::keep_decision(Member now) {
   Status saved = co_await save_state();
   if (!saved.ok() && !saved.is(Code::cancelled))
     env_.log().error("members", "a decision about this node cannot be kept", Field("error", saved.error()));
+  if (now.standing == Standing::evicted && !saved.is(Code::cancelled))
+    env_.fail_stop("this node was evicted from the cluster");
 }
 
 void Membership::tell_versions() { heartbeats_.set_versions(state_.settings.version, key_epoch()); }
@@ -230,6 +235,11 @@ void Membership::tell_versions() { heartbeats_.set_versions(state_.settings.vers
 void Membership::adopt(const net::ClusterSettings& settings) {
   if (settings.version <= state_.settings.version) return;
   state_.settings = settings;
+  bool everybody = settings.topology == Topology::all_to_all;
+  if (everybody != (heartbeats_.topology() == Topology::all_to_all)) {
+    kademlia_.know_everybody(everybody);
+    fill_routes();
+  }
   heartbeats_.set_topology(settings.topology);
   heartbeats_.set_interval(milliseconds(settings.heartbeat_ms));
   tell_versions();

@@ -5,20 +5,31 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/event.h"
 #include "base/task_group.h"
 #include "dht/heartbeat/heartbeats.h"
-#include "dht/joining/local_book.h"
+#include "dht/joining/book.h"
+#include "dht/joining/decision_book.h"
 #include "dht/joining/member_credentials.h"
 #include "dht/joining/node_state.h"
+#include "dht/kademlia/kademlia.h"
 #include "net/join_token.h"
 #include "net/peers.h"
 #include "net/secure_handshaker.h"
 #include "net/server.h"
 
 namespace vortex::dht {
+
+// What a node has to do about decisions, those of others too.
+enum class Duty : std::uint8_t {
+  none,
+  follow,  // it leads them: it brings them to everybody, also when whoever decided has died
+  renew,   // and whoever holds copies of them belongs to the cluster, so it may replace the secret
+};
 
 struct MembershipOptions {
   std::string directory;  // of this node's data; the caller has locked it
@@ -72,23 +83,29 @@ class Membership {
 
   Directory& directory() { return directory_; }
   Heartbeats& heartbeats() { return heartbeats_; }
+  // Finds the members nearest to any id; of the directory's kind of truth, in whatever topology.
+  Kademlia& kademlia() { return kademlia_; }
   net::Peers& peers() { return peers_; }
   net::Switchboard& switchboard() { return board_; }
-  Book& book() { return *book_; }
-  // The book is kept elsewhere, by something that outlives this: before one of the beginnings.
-  void use(Book& book) {
+  // Where tokens, keys and decisions are kept, by what outlives this: before one of the beginnings.
+  void use(Book& book, DecisionBook& decisions) {
     book_ = &book;
+    decisions_ = &decisions;
     credentials_.use(book);
   }
+  // Asked every second.
+  void set_duty(std::function<Duty()> duty) { duty_ = std::move(duty); }
   // Told when a connection to a node broke or could not be made.
   void on_down(std::function<void(const NodeId&, const Error&)> observer) { on_down_ = std::move(observer); }
 
-  // --- decisions; made by the keeper, which others ask ---
+  // --- decisions; any member makes them ---
+  // The first of them, by the node that makes the cluster, when it can keep records. Repeated it changes nothing.
+  Task<Status> found(Duration timeout);
   Task<Result<net::JoinToken>> create_token(TokenTerms terms);
   Task<Result<Member>> decide(NodeId id, Standing standing, Duration timeout);
   Task<Result<net::ClusterSettings>> change_settings(Topology topology, Duration heartbeat, Duration timeout);
 
-  std::size_t memory() const { return directory_.memory() + heartbeats_.memory(); }
+  std::size_t memory() const { return directory_.memory() + heartbeats_.memory() + kademlia_.table().memory_bytes(); }
 
  private:
   Membership(Env& env, net::Dispatcher& dispatcher, MembershipOptions options, NodeState state);
@@ -97,7 +114,6 @@ class Membership {
   Status begin(Member self);
   void noticed(const Member& now, const MemberChange& change);
   Task<Status> save_state();
-  bool is_keeper() const { return state_.settings.keeper == id(); }
   void adopt(const net::ClusterSettings& settings);
   bool adopt_keys(const std::vector<net::ClusterKeyCopy>& keys);
   Task<void> keep_decision(Member now);
@@ -112,17 +128,20 @@ class Membership {
   std::vector<net::ClusterKeyCopy> key_copies() const;
 
   // membership_decide.cc
-  Task<Result<Member>> decide_here(NodeId id, Standing standing);
-  Task<Status> replace_secret();
-  Task<Result<net::ClusterSettings>> change_here(Topology topology, std::uint32_t heartbeat_ms);
-  Task<Result<net::Reply<net::Decide>>> serve_decide(net::Context context, net::DecideRequest request);
-  Task<Result<net::Reply<net::ChangeSettings>>> serve_change(net::Context context, net::ChangeSettingsRequest request);
-  net::Target keeper() const;
+  bool carry_out(const NodeId& id, const Decision& decision);
+  Task<void> describe_self();
+  Task<void> follow();
+  Task<Status> follow_all();
+  void refused_by(const NodeId& id);
+  Task<void> end_as_evicted();
 
   // membership_stay.cc
   Task<void> stay();
   Task<void> find_others();
   void note_lost(Instant now);
+  void route_by(const Member& now, const MemberChange& change);
+  void fill_routes();
+  Task<void> look_for_one();
   Task<Status> remember_contacts();
   void add_silent(std::vector<Member>& members) const;
   void catch_up_with(const NodeId& id);
@@ -134,15 +153,21 @@ class Membership {
   NodeState state_;
   NodeStore store_;
   Directory directory_;
-  LocalBook local_book_;
-  Book* book_;
+  Book* book_ = nullptr;
+  DecisionBook* decisions_ = nullptr;
   MemberCredentials credentials_;
   net::SecureHandshaker handshaker_;
   net::Switchboard board_;
   net::Server server_;
   net::Peers peers_;
   Heartbeats heartbeats_;
+  Kademlia kademlia_;
   std::function<void(const NodeId&, const Error&)> on_down_;
+  std::function<Duty()> duty_;
+  Version followed_ = 0;       // the decisions are carried out up to here
+  Version due_keys_ = 0;       // the version of the keys that is to be replaced; 0: none is
+  bool describe_ = false;      // the operator says something new of this node
+  std::set<NodeId> refusals_;  // members that take this node for evicted
   std::map<NodeId, Instant> dead_since_;
   std::uint64_t observer_ = 0;
   bool started_ = false;
@@ -152,6 +177,7 @@ class Membership {
   Event saved_event_;
   std::uint64_t remembered_changes_ = 0;  // of the directory, as of the last list of contacts
   std::size_t remembered_ = 0;            // members in that list that belong
+  bool looking_ = false;                  // look_for_one() is running
   bool found_ = false;                    // somebody else was talked to since the start
   TaskGroup tasks_;
 };

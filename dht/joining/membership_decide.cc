@@ -1,4 +1,4 @@
-// Decisions: who stands how, the secret, the settings. Made by the keeper.
+// Decisions: making them, and seeing to it that they reach everybody.
 #include <algorithm>
 
 #include "base/log.h"
@@ -9,19 +9,31 @@ namespace vortex::dht {
 
 namespace {
 constexpr std::uint32_t kHeartbeatMsMin = 50, kHeartbeatMsMax = 10'000;
-}
+constexpr Duration kDescribeWithin = seconds(5);
+constexpr Duration kFollowWithin = seconds(5);
+// Addresses in a token, besides that of the node that makes it.
+constexpr std::size_t kTokenAddresses = 4;
+// So many members must say that this node was evicted; or all there are.
+constexpr std::size_t kRefusals = 2;
 
-net::Target Membership::keeper() const {
-  auto member = directory_.find(state_.settings.keeper);
-  return net::Target(state_.settings.keeper, member ? member->address : Address());
+Error not_begun() { return Error(Code::busy, "this node does not take part in its cluster yet"); }
+// It may be taken back at any time.
+Duty duty_of(const std::function<Duty()>& duty) { return duty ? duty() : Duty::none; }
+}  // namespace
+
+Task<Status> Membership::found(Duration timeout) {
+  if (!started_ || !decisions_) co_return not_begun();
+  Decision about = decision_of(state_.self);
+  co_return co_await decisions_->found(id(), std::move(about), state_.settings, state_.keys, timeout);
 }
 
 Task<Result<net::JoinToken>> Membership::create_token(TokenTerms terms) {
-  if (!started_ || (book_ == &local_book_ && !is_keeper()))
-    co_return Error(Code::unsupported,
-                    "tokens are made by the node that made the cluster, " + keeper().address.to_string());
+  if (!started_ || !book_) co_return not_begun();
   net::JoinToken token;
   token.addresses.push_back(address());
+  // The token outlives this node.
+  for (const Member& other : sample_alive(directory_, id(), kTokenAddresses, env_.random()))
+    token.addresses.push_back(other.address);
   token.cluster = state_.cluster;
   token.secret = net::Secret::random(env_.random());
   auto made = co_await book_->add_token(token.secret, terms);
@@ -30,91 +42,101 @@ Task<Result<net::JoinToken>> Membership::create_token(TokenTerms terms) {
 }
 
 Task<Result<Member>> Membership::decide(NodeId id, Standing standing, Duration timeout) {
-  if (is_keeper()) co_return co_await decide_here(id, standing);
-  net::DecideRequest request;
-  request.id = id;
-  request.standing = standing;
-  net::CallOptions options(timeout);
-  auto reply = co_await peers_.call<net::Decide>(keeper(), std::move(request), std::move(options));
-  if (!reply.ok()) co_return std::move(reply).error();
-  auto merged = directory_.merge(reply->response.member);
-  if (!merged.ok()) co_return std::move(merged).error();
-  co_return reply->response.member;
-}
-
-Task<Result<Member>> Membership::decide_here(NodeId id, Standing standing) {
-  auto member = directory_.find(id);
-  if (!member) co_return Error(Code::not_found, "no such member");
-  if (member->standing == standing) co_return *member;
-  if (member->standing == Standing::evicted)
-    co_return Error(Code::precondition_failed, "whoever was evicted stays out");
-  if (standing == Standing::evicted && id == this->id())
-    co_return Error(Code::invalid_argument, "the keeper of the decisions cannot evict itself");
-  ++member->decided;
-  member->standing = standing;
-  auto merged = directory_.merge(*member);
-  if (!merged.ok()) co_return std::move(merged).error();
-  // What it decided must outlive this node's restart: it is in the list of those it remembers.
-  CO_RETURN_IF_ERROR(co_await remember_contacts());
-  // It knows the secret.
-  if (standing == Standing::evicted) CO_RETURN_IF_ERROR(co_await replace_secret());
+  if (!started_ || !decisions_) co_return not_begun();
+  CO_ASSIGN_OR_RETURN(Decision decision, co_await decisions_->set_standing(id, standing, timeout));
+  if (!carry_out(id, decision)) co_return Error(Code::not_found, "decided, but this node does not know the member");
+  if (!belongs(standing)) CO_RETURN_IF_ERROR(co_await remember_contacts());
   co_return *directory_.find(id);
-}
-
-Task<Status> Membership::replace_secret() {
-  net::ClusterKey key;
-  key.epoch = key_epoch() + 1;
-  key.secret = net::Secret::random(env_.random());
-  state_.keys.insert(state_.keys.begin(), std::move(key));
-  if (state_.keys.size() > net::kClusterKeysMax) state_.keys.resize(net::kClusterKeysMax);
-  CO_RETURN_IF_ERROR(co_await save_state());
-  tell_versions();
-  co_return Status();
 }
 
 Task<Result<net::ClusterSettings>> Membership::change_settings(Topology topology, Duration heartbeat,
                                                                Duration timeout) {
-  auto heartbeat_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(0, to_ms(heartbeat)));
-  if (is_keeper()) co_return co_await change_here(topology, heartbeat_ms);
-  net::ChangeSettingsRequest request;
-  request.topology = topology;
-  request.heartbeat_ms = heartbeat_ms;
-  net::CallOptions options(timeout);
-  auto reply = co_await peers_.call<net::ChangeSettings>(keeper(), std::move(request), std::move(options));
-  if (!reply.ok()) co_return std::move(reply).error();
-  adopt(reply->response.settings);
-  co_return reply->response.settings;
-}
-
-Task<Result<net::ClusterSettings>> Membership::change_here(Topology topology, std::uint32_t heartbeat_ms) {
-  if (heartbeat_ms < kHeartbeatMsMin || heartbeat_ms > kHeartbeatMsMax)
+  if (!started_ || !decisions_) co_return not_begun();
+  if (heartbeat < milliseconds(kHeartbeatMsMin) || heartbeat > milliseconds(kHeartbeatMsMax))
     co_return Error(Code::invalid_argument, "heartbeats go every 50 ms to 10 s");
-  net::ClusterSettings settings = state_.settings;
-  ++settings.version;
-  settings.topology = topology;
-  settings.heartbeat_ms = heartbeat_ms;
+  auto heartbeat_ms = static_cast<std::uint32_t>(to_ms(heartbeat));
+  auto changing = decisions_->change_settings(topology, heartbeat_ms, timeout);
+  CO_ASSIGN_OR_RETURN(net::ClusterSettings settings, co_await std::move(changing));
   adopt(settings);
   CO_RETURN_IF_ERROR(co_await save_state());
-  co_return state_.settings;
+  co_return settings;
 }
 
-Task<Result<net::Reply<net::Decide>>> Membership::serve_decide(net::Context, net::DecideRequest request) {
-  if (!started_ || !is_keeper()) co_return Error(Code::not_leader, "another node keeps the decisions");
-  auto decided = co_await decide_here(request.id, request.standing);
-  if (!decided.ok()) co_return std::move(decided).error();
-  net::DecideResponse response;
-  response.member = std::move(*decided);
-  co_return net::Reply<net::Decide>(std::move(response));
+// False when this node does not know the member.
+bool Membership::carry_out(const NodeId& id, const Decision& decision) {
+  auto member = directory_.find(id);
+  if (!member) return false;
+  if (decision.decided <= member->decided) return true;
+  member->decided = decision.decided;
+  member->standing = decision.standing;
+  member->capacity = decision.capacity;
+  member->zone = decision.zone;
+  auto merged = directory_.merge(*member);
+  if (!merged.ok()) env_.log().error("members", "a decision cannot be carried out", Field("error", merged.error()));
+  return true;
 }
 
-Task<Result<net::Reply<net::ChangeSettings>>> Membership::serve_change(net::Context,
-                                                                       net::ChangeSettingsRequest request) {
-  if (!started_ || !is_keeper()) co_return Error(Code::not_leader, "another node keeps the settings");
-  auto changed = co_await change_here(request.topology, request.heartbeat_ms);
-  if (!changed.ok()) co_return std::move(changed).error();
-  net::ChangeSettingsResponse response;
-  response.settings = *changed;
-  co_return net::Reply<net::ChangeSettings>(std::move(response));
+Task<void> Membership::describe_self() {
+  auto describing = decisions_->describe(id(), options_.zone, options_.capacity, kDescribeWithin);
+  auto decision = co_await std::move(describing);
+  if (decision.ok()) {
+    carry_out(id(), *decision);
+    describe_ = false;
+  } else if (!decision.is(Code::cancelled)) {
+    env_.log().info("members", "cannot say yet what the operator says of this node", Field("error", decision.error()));
+  }
+}
+
+// Whoever leads the decisions brings them to everybody.
+Task<void> Membership::follow() {
+  if (!decisions_ || duty_of(duty_) == Duty::none) {
+    followed_ = 0;
+    co_return;
+  }
+  Status followed = co_await follow_all();
+  if (followed.ok() && due_keys_ != 0 && duty_of(duty_) == Duty::renew) {
+    followed = co_await decisions_->replace_secret(due_keys_, kFollowWithin);
+    if (followed.ok()) followed = co_await follow_all();
+  }
+  if (!followed.ok() && !followed.is(Code::cancelled))
+    env_.log().info("members", "the decisions cannot be followed now", Field("error", followed.error()));
+}
+
+Task<Status> Membership::follow_all() {
+  CO_ASSIGN_OR_RETURN(Version latest, co_await decisions_->latest(kFollowWithin));
+  if (latest == followed_) co_return Status();
+  CO_ASSIGN_OR_RETURN(AllDecisions decisions, co_await decisions_->all(kFollowWithin));
+  bool complete = true;
+  for (const auto& [member, decision] : decisions.members) complete = carry_out(member, decision) && complete;
+  std::uint32_t settings = state_.settings.version, epoch = key_epoch();
+  if (decisions.settings) adopt(*decisions.settings);
+  std::vector<net::ClusterKeyCopy> keys;
+  for (const net::ClusterKey& key : decisions.keys) {
+    net::ClusterKeyCopy& copy = keys.emplace_back();
+    copy.epoch = key.epoch;
+    copy.secret = key.secret;
+  }
+  adopt_keys(keys);
+  if (settings != state_.settings.version || epoch != key_epoch()) CO_RETURN_IF_ERROR(co_await save_state());
+  due_keys_ = decisions.secret_is_due ? decisions.keys_version : 0;
+  // Whom this node does not know yet it will hear of.
+  if (complete) followed_ = latest;
+  co_return Status();
+}
+
+// A member says that this node was evicted. One may be mistaken.
+void Membership::refused_by(const NodeId& id) {
+  if (!started_ || !belongs(directory_.standing(id)) || id == this->id()) return;
+  refusals_.insert(id);
+  std::size_t others = directory_.belonging() - 1;
+  if (refusals_.size() < std::min(kRefusals, others) || !belongs(state_.self.standing)) return;
+  state_.self.standing = Standing::evicted;
+  tasks_.spawn(end_as_evicted());
+}
+
+Task<void> Membership::end_as_evicted() {
+  Status saved = co_await save_state();
+  if (!saved.is(Code::cancelled)) env_.fail_stop("this node was evicted from the cluster");
 }
 
 }  // namespace vortex::dht

@@ -12,6 +12,8 @@ constexpr std::size_t kContactsGiven = 16;
 constexpr Duration kJoinAttempt = seconds(5);
 constexpr Duration kJoinPause = milliseconds(500);
 constexpr Duration kLookAtAddress = seconds(2);
+constexpr Duration kDecideWithin = seconds(4);
+static_assert(kDecideWithin < kJoinAttempt);
 
 // Trying the same again may help.
 bool passes(const Error& error) { return code_info(error.code()).retry_may_help; }
@@ -49,9 +51,11 @@ Task<Result<net::JoinResponse>> Membership::ask_to_join(net::JoinToken token, In
   request.zone = options_.zone;
   request.capacity = options_.capacity;
   request.boot_epoch = state_.boot_epoch;
+  std::vector<Address> addresses = options_.seeds;
+  addresses.insert(addresses.end(), token.addresses.begin(), token.addresses.end());
   while (true) {
     Error last(Code::unreachable, "the token names no address");
-    for (const Address& address : token.addresses) {
+    for (const Address& address : addresses) {
       Instant until = std::min(deadline, env_.now() + kJoinAttempt);
       net::Target target(address);
       auto answer = co_await call_once<net::Join>(env_, board_, joiner, target, request, until);
@@ -70,21 +74,20 @@ Task<Result<net::Reply<net::Join>>> Membership::serve_join(net::Context context,
   if (context.peer->role != net::Role::joiner || !context.peer->encrypted)
     co_return Error(Code::permission_denied, "joining needs a token and TLS");
   NodeId newcomer = context.peer->id;
-  if (!started_ || !is_keeper()) co_return Error(Code::busy, "this node lets nobody in");
+  if (!started_ || !decisions_) co_return Error(Code::busy, "this node lets nobody in yet");
   if (request.address.host.empty() || request.address.port == 0)
     co_return Error(Code::invalid_argument, "a member must say where it listens");
   CO_RETURN_IF_ERROR(co_await replace_at(request.address, newcomer));
-  auto known = directory_.find(newcomer);
-  if (known && known->standing == Standing::evicted)
-    co_return Error(Code::permission_denied, "this node was evicted from the cluster");
+  auto admitting = decisions_->admit(newcomer, request.zone, request.capacity, kDecideWithin);
+  CO_ASSIGN_OR_RETURN(Decision decision, co_await std::move(admitting));
   Member member;
   member.id = newcomer;
   member.address = request.address;
   member.boot_epoch = request.boot_epoch;
-  member.decided = known ? known->decided + 1 : 1;
-  member.standing = Standing::active;
-  member.zone = request.zone;
-  member.capacity = request.capacity;
+  member.decided = decision.decided;
+  member.standing = decision.standing;
+  member.zone = decision.zone;
+  member.capacity = decision.capacity;
   auto merged = directory_.merge(member);
   if (!merged.ok()) co_return std::move(merged).error();
   env_.log().info("members", "a node joins", Field("id", newcomer), Field("address", request.address.to_string()));
@@ -119,7 +122,7 @@ Task<Status> Membership::replace_at(Address address, NodeId newcomer) {
     if (!surely_gone) co_return Error(Code::busy, "cannot tell whether " + old.short_hex() + " is still there");
     env_.log().info("members", "a member is replaced by another at its address", Field("old", old),
                     Field("new", newcomer));
-    auto decided = co_await decide_here(old, Standing::evicted);
+    auto decided = co_await decide(old, Standing::evicted, kDecideWithin);
     if (!decided.ok()) co_return std::move(decided).error();
   }
   co_return Status();

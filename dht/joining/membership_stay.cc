@@ -12,17 +12,32 @@ constexpr Duration kLook = seconds(1);
 constexpr Duration kRemember = seconds(30);
 constexpr Duration kTalkWithin = seconds(8);
 constexpr std::size_t kOutsidersRemembered = 1024;
+// Between two looks for somebody who is dead where this node knows it.
+constexpr Duration kLookForPause = seconds(15);
+constexpr Duration kFillRoutes = seconds(30);
 }  // namespace
 
 Task<void> Membership::stay() {
-  Instant remember_at = env_.now() + kRemember;
+  Instant remember_at = env_.now() + kRemember, look_at = env_.now() + kLookForPause;
+  Instant fill_at = env_.now() + kFillRoutes;
   while (true) {
     if (!found_) co_await find_others();
     Status slept = co_await sleep_for(env_, kLook);
     if (!slept.ok()) co_return;
     note_lost(env_.now());
+    if (describe_ && decisions_) co_await describe_self();
+    co_await follow();
     // Alone though others are known: look at the addresses given by hand again.
     if (directory_.alive() <= 1 && directory_.belonging() > 1 && !options_.seeds.empty()) found_ = false;
+    if (env_.now() >= fill_at) {
+      fill_at = env_.now() + kFillRoutes;
+      fill_routes();
+    }
+    if (env_.now() >= look_at && !looking_ && directory_.alive() < directory_.belonging()) {
+      look_at = env_.now() + kLookForPause;
+      looking_ = true;
+      tasks_.spawn(look_for_one());
+    }
     // Newcomers are remembered at once as long as there is room for them.
     bool urgent = remembered_ + 1 < std::min(directory_.belonging(), options_.contacts_max + 1);
     if ((env_.now() < remember_at && !urgent) || remembered_changes_ == directory_.changes()) continue;
@@ -49,6 +64,58 @@ Task<void> Membership::find_others() {
     co_return;
   }
   if (directory_.belonging() <= 1 && options_.seeds.empty()) found_ = true;
+}
+
+// Somebody who is dead at the address that this node knows may live at another, and others may have met it there.
+Task<void> Membership::look_for_one() {
+  std::size_t size = directory_.size(), from = env_.random().below(size);
+  std::optional<Member> lost;
+  for (std::size_t i = 0; i < size && !lost; ++i) {
+    std::size_t place = (from + i) % size;
+    if (directory_.health_at(place) == Health::dead && belongs(directory_.standing_at(place)))
+      lost = directory_.at(place);
+  }
+  if (lost && kademlia_.table().size() > 0) {
+    FindOptions options;
+    options.confirm = true;
+    auto found = co_await kademlia_.find(lost->id, options);
+    bool there = found.ok() && !found->nearest.empty() && found->nearest.front().id == lost->id;
+    if (there && found->nearest.front().address != lost->address) {
+      net::Target target(lost->id, found->nearest.front().address);
+      (void)co_await heartbeats_.compare_with(std::move(target), kTalkWithin);
+    }
+  }
+  looking_ = false;
+}
+
+// The routing table follows the directory.
+void Membership::route_by(const Member& now, const MemberChange& change) {
+  if (now.id == id()) return kademlia_.set_self_address(now.address);
+  if (now.health == Health::dead || !belongs(now.standing)) {
+    kademlia_.forget(now.id);
+  } else if (change.added || change.address || change.health) {
+    Contact contact;
+    contact.id = now.id;
+    contact.address = now.address;
+    kademlia_.vouched(contact);
+  }
+}
+
+// Others take the places of those that have gone; whoever did not answer once, and lives, is told to others again.
+void Membership::fill_routes() {
+  std::size_t size = directory_.size(), from = env_.random().below(std::max<std::size_t>(size, 1));
+  for (std::size_t i = 0; i < size; ++i) {
+    std::size_t place = (from + i) % size;
+    const NodeId& id = directory_.id_at(place);
+    if (id == this->id() || directory_.health_at(place) != Health::alive || !belongs(directory_.standing_at(place)))
+      continue;
+    const RoutingTable::Known* known = kademlia_.table().find(id);
+    if (known ? known->failures == 0 : !kademlia_.table().has_room(id)) continue;
+    Contact contact;
+    contact.id = id;
+    contact.address = directory_.at(place).address;
+    kademlia_.vouched(contact);
+  }
 }
 
 void Membership::note_lost(Instant now) {

@@ -24,7 +24,10 @@ Kademlia::Kademlia(Env& env, net::Peers& peers, Contact self, KademliaOptions op
 
 Kademlia::~Kademlia() = default;
 
-void Kademlia::start() { tasks_.spawn(upkeep()); }
+void Kademlia::start() {
+  settled_ = options_.vouched;
+  if (!options_.vouched) tasks_.spawn(upkeep());
+}
 
 Task<void> Kademlia::stop() {
   stopped_ = true;
@@ -45,7 +48,7 @@ void Kademlia::know_everybody(bool everybody) {
   options_.everybody = everybody;
   table_.set_limits(limits());
   // Until everybody was asked for, lookups go on asking.
-  settled_ = false;
+  settled_ = options_.vouched;
   neighbours_due_ = Instant();
   neighbours_wait_ = kNeighboursFirst;
 }
@@ -76,6 +79,10 @@ void Kademlia::met(const net::PeerInfo& peer) {
 
 void Kademlia::named(const Contact& contact) {
   if (wanted(contact)) table_.named(contact);
+}
+
+void Kademlia::vouched(const Contact& contact) {
+  if (table_.find(contact.id) || table_.has_room(contact.id)) answered(contact);
 }
 
 void Kademlia::answered(const Contact& contact) {

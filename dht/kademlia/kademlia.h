@@ -23,6 +23,9 @@ struct KademliaOptions {
   Duration check_after = kCheckAfter;
   Duration refresh_after = kRefreshAfter;        // of a bucket in which nothing was looked up
   Duration neighbours_after = kNeighboursAfter;  // of those nearest to this node
+  // Somebody trustworthy tells of everybody who comes, moves and goes, by vouched() and forget(): the table is kept
+  // true by that, and nobody is called to see.
+  bool vouched = false;
   // Who may be a contact. Without one: whoever has proven to be a member.
   std::function<bool(const NodeId&)> admissible;
 };
@@ -66,6 +69,8 @@ class Kademlia {
   void met(const net::PeerInfo& peer);
   // Somebody trustworthy (the directory) says that it is there:
   void named(const Contact& contact);
+  // And in whom the table may believe without a call, as far as there is a place for it:
+  void vouched(const Contact& contact);
   // A message of it, whatever it was about, has come:
   void heard(const NodeId& id) { table_.heard(id, env_.now()); }
   // It has answered a call to this address:

@@ -283,6 +283,11 @@ const RoutingTable::Known* RoutingTable::find(const NodeId& id) const {
   return place != bucket->known.end() && place->contact.id == id ? &*place : nullptr;
 }
 
+bool RoutingTable::has_room(const NodeId& id) const {
+  std::size_t index = bucket_of(id);
+  return index >= buckets_.size() ? size_ < limits_.table_max : open(buckets_[index]);
+}
+
 bool RoutingTable::open(const Bucket& bucket) const {
   if (bucket.known.size() < limits_.bucket_max && size_ < limits_.table_max) return true;
   return std::any_of(bucket.known.begin(), bucket.known.end(), [](const Known& entry) { return entry.failures > 0; });

@@ -56,6 +56,8 @@ class RoutingTable {
   std::vector<Contact> closest(const Id& target, std::size_t count) const;
   // For lookups of our own: where too few others are known, also those that failed lately, then spares.
   std::vector<Contact> candidates(const Id& target, std::size_t count) const;
+  // Would somebody new of this id be put into a bucket?
+  bool has_room(const NodeId& id) const;
   // Null when it is in no bucket.
   const Known* find(const NodeId& id) const;
 

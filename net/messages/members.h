@@ -112,12 +112,11 @@ struct ClusterSettings {
   std::uint32_t version = 0;
   Topology topology = Topology::all_to_all;
   std::uint32_t heartbeat_ms = 300;
-  NodeId keeper;  // who keeps the decisions: tokens, standing, the secret, these settings
   // Decided when the cluster is created.
   std::uint32_t partitions = 256;
   std::uint32_t replicas = 3;
   bool operator==(const ClusterSettings&) const = default;
-  VORTEX_FIELDS(version, topology, heartbeat_ms, keeper, partitions, replicas)
+  VORTEX_FIELDS(version, topology, heartbeat_ms, partitions, replicas)
 };
 
 // The joiner has proven a token and its id; it is told the cluster's secret and whom to talk to.
@@ -146,18 +145,7 @@ struct CatchUpResponse {
   VORTEX_FIELDS(keys, settings)
 };
 
-// Standing, zone and capacity of a member, decided by the operator; asked of whoever keeps the decisions.
-struct DecideRequest {
-  NodeId id;
-  MemberStanding standing = MemberStanding::active;
-  VORTEX_FIELDS(id, standing)
-};
-struct DecideResponse {
-  Member member;
-  VORTEX_FIELDS(member)
-};
-
-// The settings of the cluster, except for what only the cluster itself counts; asked in the same way.
+// What administrators may change of the cluster's settings.
 struct ChangeSettingsRequest {
   Topology topology = Topology::all_to_all;
   std::uint32_t heartbeat_ms = 300;
@@ -175,8 +163,7 @@ struct ChangeSettingsResponse {
   X(66, CompareMembers, CompareMembersRequest, CompareMembersResponse, kFrameBodyMax, 0, 0, frame, true,  member, normal) \
   X(67, Join,           JoinRequest,           JoinResponse,           64 * kKiB,     0, 0, frame, true,  joiner, control) \
   X(68, CatchUp,        CatchUpRequest,        CatchUpResponse,        4 * kKiB,      0, 0, frame, true,  joiner, control) \
-  X(69, Decide,         DecideRequest,         DecideResponse,         4 * kKiB,      0, 0, frame, true,  member, normal) \
-  X(70, ChangeSettings, ChangeSettingsRequest, ChangeSettingsResponse, 1 * kKiB,      0, 0, frame, true,  member, normal)
+  X(70, ChangeSettings, ChangeSettingsRequest, ChangeSettingsResponse, 1 * kKiB,      0, 0, frame, true,  client, normal)
 // clang-format on
 VORTEX_MEMBERS_MESSAGES(VORTEX_MESSAGE_TAG)
 

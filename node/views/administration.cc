@@ -120,6 +120,14 @@ void Views::serve_administration(net::Dispatcher& dispatcher) {
         CO_ASSIGN_OR_RETURN(response.member, co_await self->membership_.decide(request.id, request.standing, left));
         co_return response;
       });
+  on(
+      net::ChangeSettings(),
+      +[](Views* self, net::ChangeSettingsRequest request, Duration left) -> Task<Result<net::ChangeSettingsResponse>> {
+        net::ChangeSettingsResponse response;
+        auto changing = self->membership_.change_settings(request.topology, milliseconds(request.heartbeat_ms), left);
+        CO_ASSIGN_OR_RETURN(response.settings, co_await std::move(changing));
+        co_return response;
+      });
 }
 
 }  // namespace vortex::node

@@ -82,6 +82,39 @@ void members_one_way(Run& run) {
   run.expect(cluster.settle(seconds(30)), Verdict::liveness, "a node that is reachable again is not taken back");
 }
 
+// One that was cut off for so long that it takes everybody else for dead comes back: nobody believes it for a moment.
+void members_return(Run& run) {
+  WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World& world = run.make_world(options);
+  Dice dice = world.dice("members-return");
+  MembersCluster cluster(run, world);
+  cluster.start(7, seconds(1));
+  if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "seven nodes do not find each other")) return;
+  world.run_for(seconds(10));
+  std::size_t lost = dice.below(7);
+  for (std::size_t i = 0; i < 7; ++i) {
+    if (i == lost) continue;
+    world.network().cut(cluster.machine(lost), cluster.machine(i));
+    world.network().cut(cluster.machine(i), cluster.machine(lost));
+  }
+  auto alone = [&] { return cluster.member(lost)->directory().alive() == 1; };
+  run.expect(world.run_until(alone, seconds(60)), Verdict::liveness, "who is cut off takes others for alive");
+  world.run_for(dice.between(Duration(0), seconds(5)));
+  world.network().heal_all();
+  Duration until = world.now() + seconds(20);
+  while (world.now() < until && world.violations().empty()) {
+    world.run_for(milliseconds(5));
+    for (std::size_t i = 0; i < 49; ++i) {
+      std::size_t by = i / 7, whom = i % 7;
+      if (by == lost || whom == lost || !cluster.member(by)) continue;
+      if (cluster.member(by)->directory().health(cluster.id(whom)) == dht::Health::dead)
+        return world.violation(Verdict::safety, "who comes back is believed that others are dead");
+    }
+  }
+  run.expect(cluster.settled(), Verdict::liveness, "a node that is reachable again is not taken back");
+}
+
 // One link is bad, and nobody is condemned for it.
 void members_bad_link(Run& run) {
   WorldOptions options;
@@ -111,6 +144,8 @@ const Registration nemesis_registration("members-nemesis", "nine members in ever
                                         members_nemesis);
 const Registration one_way_registration("members-one-way", "a node that hears but is not heard, or the other way round",
                                         members_one_way);
+const Registration return_registration("members-return", "who was cut off comes back and takes all others for dead",
+                                       members_return);
 const Registration bad_link_registration("members-bad-link", "one bad link condemns nobody", members_bad_link);
 
 }  // namespace

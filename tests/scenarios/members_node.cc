@@ -5,8 +5,16 @@
 
 namespace vortex::sim {
 
-MemberNode::MemberNode(Env& env, MembersPlan& plan, bool creates, std::uint16_t port, std::string zone)
-    : env_(env), plan_(plan), creates_(creates), port_(port), zone_(std::move(zone)), ending_(env.loop()) {}
+MemberNode::MemberNode(Env& env, MembersPlan& plan, std::size_t number, std::uint16_t port, std::string zone)
+    : env_(env),
+      plan_(plan),
+      number_(number),
+      port_(port),
+      zone_(std::move(zone)),
+      records_(env, plan.records),
+      book_(env, records_),
+      decisions_(env, records_),
+      ending_(env.loop()) {}
 
 Task<void> MemberNode::run() {
   Status ended = co_await live();
@@ -30,6 +38,9 @@ Task<Status> MemberNode::live() {
   options.capacity = std::uint64_t(1) << 40;
   options.seeds = plan_.seeds;
   CO_ASSIGN_OR_RETURN(membership_, co_await dht::Membership::open(env_, dispatcher_, std::move(options)));
+  membership_->use(book_, decisions_);
+  auto duty = [this] { return plan_.follower == number_ ? dht::Duty::renew : dht::Duty::none; };
+  membership_->set_duty(duty);
   CO_RETURN_IF_ERROR(co_await come_in());
   in_ = true;
   co_return Status();
@@ -37,50 +48,56 @@ Task<Status> MemberNode::live() {
 
 Task<Status> MemberNode::come_in() {
   if (membership_->belongs_somewhere()) co_return co_await membership_->resume();
-  if (creates_) {
+  if (number_ == 0) {
     net::ClusterSettings settings;
     settings.topology = plan_.topology;
     settings.heartbeat_ms = static_cast<std::uint32_t>(to_ms(plan_.heartbeat));
     CO_RETURN_IF_ERROR(co_await membership_->create(settings));
+    CO_RETURN_IF_ERROR(co_await membership_->found(seconds(5)));
     dht::TokenTerms terms;
     terms.uses = plan_.token_uses;
-    CO_ASSIGN_OR_RETURN(plan_.token, co_await membership_->create_token(terms));
+    while (plan_.tokens.size() * plan_.joiners_a_token < plan_.joiners) {
+      CO_ASSIGN_OR_RETURN(net::JoinToken token, co_await membership_->create_token(terms));
+      plan_.tokens.push_back(std::move(token));
+    }
     co_return Status();
   }
-  while (!plan_.token) CO_RETURN_IF_ERROR(co_await sleep_for(env_, milliseconds(50)));
-  net::JoinToken token = *plan_.token;
+  std::size_t mine = number_ / plan_.joiners_a_token;
+  while (plan_.tokens.size() <= mine) CO_RETURN_IF_ERROR(co_await sleep_for(env_, milliseconds(50)));
+  net::JoinToken token = plan_.tokens[mine];
   co_return co_await membership_->join(std::move(token), plan_.join_within);
 }
 
 void MembersCluster::start(std::size_t count, Duration over) {
   Dice dice = world_.dice("starts");
+  plan.joiners = std::max(plan.joiners, count);
   for (std::size_t i = 0; i < count; ++i) {
     Machine& machine = world_.add_machine();
     machines_.push_back(&machine);
-    bool creates = i == 0;
     MembersPlan* shared = &plan;
-    ProgramFactory factory = [shared, creates](Env& env) -> std::unique_ptr<Program> {
-      return std::make_unique<MemberNode>(env, *shared, creates, kMembersPort, std::string());
+    ProgramFactory factory = [shared, i](Env& env) -> std::unique_ptr<Program> {
+      return std::make_unique<MemberNode>(env, *shared, i, kMembersPort, std::string());
     };
     auto start_it = [&machine, factory] { machine.start(factory); };
-    world_.after(creates ? Duration(0) : dice.between(Duration(0), over), start_it);
+    world_.after(i == 0 ? Duration(0) : dice.between(Duration(0), over), start_it);
   }
 }
 
 Machine& MembersCluster::add(std::string zone, std::uint16_t port) {
   Machine& machine = world_.add_machine();
+  std::size_t number = machines_.size();
   machines_.push_back(&machine);
   MembersPlan* shared = &plan;
-  machine.start([shared, zone, port](Env& env) -> std::unique_ptr<Program> {
-    return std::make_unique<MemberNode>(env, *shared, false, port, zone);
+  machine.start([shared, number, zone, port](Env& env) -> std::unique_ptr<Program> {
+    return std::make_unique<MemberNode>(env, *shared, number, port, zone);
   });
   return machine;
 }
 
 void MembersCluster::restart_at(std::size_t index, std::uint16_t port) {
   MembersPlan* shared = &plan;
-  machines_[index]->start([shared, port](Env& env) -> std::unique_ptr<Program> {
-    return std::make_unique<MemberNode>(env, *shared, false, port, std::string());
+  machines_[index]->start([shared, index, port](Env& env) -> std::unique_ptr<Program> {
+    return std::make_unique<MemberNode>(env, *shared, index, port, std::string());
   });
 }
 

@@ -8,7 +8,9 @@
 
 #include "dht/joining/membership.h"
 #include "net/dispatcher.h"
+#include "node/access/records_book.h"
 #include "tests/sim/scenario.h"
+#include "tests/support/local_records.h"
 
 namespace vortex::sim {
 
@@ -19,16 +21,22 @@ struct MembersPlan {
   net::Transport transport = net::Transport::plain;
   dht::Topology topology = dht::Topology::all_to_all;
   Duration heartbeat = milliseconds(300);
-  std::uint32_t token_uses = 16'384;
+  std::uint32_t token_uses = 1000;
   std::vector<Address> seeds;
   Duration join_within = std::chrono::minutes(5);
-  // Made by the node that creates the cluster.
-  std::optional<net::JoinToken> token;
+  // Made by the node that creates the cluster; each for so many that join.
+  std::vector<net::JoinToken> tokens;
+  std::size_t joiners_a_token = 1000;
+  std::size_t joiners = 0;  // that are expected
+  // What the nodes' decisions, tokens and keys lie in.
+  dht::LocalPartitions records{1};
+  // The machine that follows the decisions, as the leader of their partition does.
+  std::size_t follower = 0;
 };
 
 class MemberNode final : public Program {
  public:
-  MemberNode(Env& env, MembersPlan& plan, bool creates, std::uint16_t port, std::string zone);
+  MemberNode(Env& env, MembersPlan& plan, std::size_t number, std::uint16_t port, std::string zone);
   Task<void> run() override;
   Task<void> stop() override;
 
@@ -44,10 +52,13 @@ class MemberNode final : public Program {
 
   Env& env_;
   MembersPlan& plan_;
-  const bool creates_;
+  const std::size_t number_;  // the first creates the cluster
   const std::uint16_t port_;
   const std::string zone_;
   net::Dispatcher dispatcher_;
+  dht::LocalRecords records_;
+  node::RecordsBook book_;
+  dht::DecisionBook decisions_;
   std::unique_ptr<dht::Membership> membership_;
   bool in_ = false;
   std::string failure_;

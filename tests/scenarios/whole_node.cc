@@ -39,12 +39,6 @@ std::string text_of(World& world, Machine& machine, const std::string& path) {
   return bytes.ok() ? std::string(as_text(*bytes)) : std::string();
 }
 
-bool ready(World& world, std::size_t number) {
-  Machine& machine = world.machine(number);
-  auto* program = dynamic_cast<WholeNode*>(machine.program());
-  return program != nullptr && program->node() != nullptr;
-}
-
 }  // namespace
 
 Task<void> WholeNode::run() {
@@ -66,19 +60,31 @@ Task<void> WholeNode::stop() {
   co_return;
 }
 
+bool is_ready(World& world, std::size_t number) {
+  Machine& machine = world.machine(number);
+  auto* program = dynamic_cast<WholeNode*>(machine.program());
+  return program != nullptr && program->node() != nullptr;
+}
+
+void add_node(World& world, const ClusterPlan& plan, std::string token) {
+  Machine& machine = world.add_machine();
+  node::NodeOptions options = options_of(plan, machine.number());
+  options.join = std::move(token);
+  start_node(machine, options, plan.wrap);
+}
+
 node::AccessKeyText start_cluster(World& world, const ClusterPlan& plan) {
   node::AccessKeyText key;
   for (std::size_t number = 1; number <= plan.nodes; ++number) {
-    Machine& machine = world.add_machine();
-    node::NodeOptions options = options_of(plan, number);
     if (number == 1) {
+      node::NodeOptions options = options_of(plan, number);
       options.create = true;
+      start_node(world.add_machine(), options, plan.wrap);
     } else {
-      options.join = text_of(world, world.machine(1), "data/join.token");
+      add_node(world, plan, text_of(world, world.machine(1), "data/join.token"));
     }
-    start_node(machine, options, plan.wrap);
-    auto is_ready = [&world, number] { return ready(world, number); };
-    if (!world.run_until(is_ready, seconds(60)))
+    auto in = [&world, number] { return is_ready(world, number); };
+    if (!world.run_until(in, seconds(60)))
       world.violation(Verdict::liveness, "node " + std::to_string(number) + " does not get ready");
   }
   auto parsed = node::AccessKeyText::parse(text_of(world, world.machine(1), "data/root.key"));

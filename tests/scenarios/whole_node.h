@@ -50,6 +50,10 @@ struct ClusterPlan {
 // with the root key; a violation of the world when that takes too long.
 node::AccessKeyText start_cluster(World& world, const ClusterPlan& plan);
 
+// One more machine, the next in number, with a node that joins by this token; and whether a node takes part.
+void add_node(World& world, const ClusterPlan& plan, std::string token);
+bool is_ready(World& world, std::size_t number);
+
 struct WholeClient {
   WholeClient(Env& environment, const ClusterPlan& plan, node::AccessKeyText key);
   Env& env;

@@ -8,6 +8,7 @@
 #include "tools/remote/file_text.h"
 #include "tools/remote/remote.h"
 #include "tools/vortex/commands.h"
+#include "tools/vortex/nodes_view.h"
 
 namespace vortex {
 
@@ -85,17 +86,6 @@ Task<Status> key_revoke(Remote& at, const cli::Invocation& invocation, cli::Outp
   auto done = co_await at.session.ask<net::RevokeKey>(request, at.timeout);
   if (!done.ok()) co_return remote::about(request.id, done.error());
   co_return Status();
-}
-
-// The one member whose id begins like this, or that has this address.
-Result<net::Member> member_named(const net::ListMembersResponse& members, const std::string& name) {
-  std::vector<net::Member> found;
-  for (const net::Member& member : members.members)
-    if (member.address.to_string() == name || (name.size() >= 4 && member.id.hex().starts_with(name)))
-      found.push_back(member);
-  if (found.size() == 1) return found.front();
-  if (found.empty()) return Error(Code::not_found, "there is no node " + name);
-  return Error(Code::invalid_argument, std::to_string(found.size()) + " nodes begin with " + name + ": say more of it");
 }
 
 template <net::MemberStanding kStanding>

@@ -17,6 +17,7 @@ cli::Command chunks_inspect_command();
 std::vector<cli::Command> cluster_commands();
 cli::Command completion_command();
 std::vector<cli::Command> dev_commands();
+cli::Command doctor_command();
 std::vector<cli::Command> file_commands();
 std::vector<cli::Command> list_commands();
 std::vector<cli::Command> nodes_commands();

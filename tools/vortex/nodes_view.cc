@@ -79,4 +79,14 @@ nlohmann::json nodes_json(std::vector<NodeView> nodes) {
   return json_list(nodes, node_json);
 }
 
+Result<net::Member> member_named(const net::ListMembersResponse& members, const std::string& name) {
+  std::vector<net::Member> found;
+  for (const net::Member& member : members.members)
+    if (member.address.to_string() == name || (name.size() >= 4 && member.id.hex().starts_with(name)))
+      found.push_back(member);
+  if (found.size() == 1) return found.front();
+  if (found.empty()) return Error(Code::not_found, "there is no node " + name);
+  return Error(Code::invalid_argument, std::to_string(found.size()) + " nodes begin with " + name + ": say more of it");
+}
+
 }  // namespace vortex

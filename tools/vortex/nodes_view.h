@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/id.h"
+#include "net/messages/views.h"
 
 namespace vortex {
 
@@ -31,5 +32,8 @@ nlohmann::json nodes_json(std::vector<NodeView> nodes);
 
 // The fewest leading digits (at least 8) by which these ids can be told apart.
 std::size_t distinct_digits(const std::vector<NodeId>& ids);
+
+// The one member whose id begins like this, or that has this address.
+Result<net::Member> member_named(const net::ListMembersResponse& members, const std::string& name);
 
 }  // namespace vortex

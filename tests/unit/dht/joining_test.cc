@@ -1,9 +1,12 @@
+#include <array>
+
 #include "base/hash.h"
-#include "dht/joining/local_book.h"
+#include "base/task_group.h"
+#include "dht/joining/decision_book.h"
 #include "dht/joining/node_state.h"
-#include "net/join_token.h"
 #include "tests/sim/drive.h"
 #include "tests/sim/world.h"
+#include "tests/support/local_records.h"
 #include "tests/unit/net/fixed_random.h"
 #include "tests/unit/test.h"
 
@@ -67,33 +70,137 @@ Task<Status> keep_contacts(Env& env, std::vector<Member> members) {
 
 Task<Status> make_directory(Env& env) { co_return co_await env.disk().make_directories(kDirectory); }
 
-// Makes a token for so many uses and redeems it for one after the other; how many were let in.
-Task<Result<int>> redeem_all(Env& env, std::uint32_t uses, Duration lifetime, Duration wait, int joiners) {
-  LocalBook book(env, kDirectory);
-  CO_RETURN_IF_ERROR(co_await book.load());
-  net::Secret secret = net::Secret::random(env.random());
-  TokenTerms terms;
-  terms.uses = uses;
-  terms.lifetime = lifetime;
-  CO_ASSIGN_OR_RETURN(TokenView made, co_await book.add_token(secret, terms));
-  CO_RETURN_IF_ERROR(co_await sleep_for(env, wait));
-  // Everything as after a restart.
-  LocalBook again(env, kDirectory);
-  CO_RETURN_IF_ERROR(co_await again.load());
-  int let_in = 0;
-  for (int i = 0; i < joiners; ++i) {
-    NodeId joiner = known(static_cast<std::size_t>(i)).id;
-    for (int twice = 0; twice < 2; ++twice) {
-      Status redeemed = co_await again.redeem_token(made.id, joiner);
-      if (redeemed.ok() && twice == 0) ++let_in;
-      if (!redeemed.ok() && !redeemed.is(Code::expired)) co_return std::move(redeemed).error();
-    }
+NodeId node(std::size_t i) { return known(i).id; }
+
+constexpr Duration kSoon = seconds(5);
+
+// A cluster of node 0 with one key.
+Task<Status> found_by_first(Env& env, DecisionBook& decisions) {
+  std::vector<net::ClusterKey> keys(1);
+  keys[0].epoch = 1;
+  keys[0].secret = net::Secret::random(env.random());
+  Decision first;
+  first.decided = 1;
+  first.standing = Standing::active;
+  net::ClusterSettings settings;
+  settings.version = 1;
+  co_return co_await decisions.found(node(0), first, settings, keys, kSoon);
+}
+
+// Takes in nodes 1 to 8, whose standings are then changed by rivals, some of whose answers are lost.
+Task<void> decide_much(Env& env, DecisionBook& decisions, std::size_t about, std::size_t* done) {
+  constexpr std::array kStandings = {Standing::draining, Standing::active};
+  for (std::size_t i = 0; i < 6; ++i) {
+    auto admitted = co_await decisions.admit(node(about), "rack", 1000 + about, kSoon);
+    EXPECT((admitted.ok() || admitted.is(Code::busy) || admitted.is(Code::timed_out)));
+    auto decided = co_await decisions.set_standing(node(about), kStandings[i % 2], kSoon);
+    if (decided.ok()) EXPECT(decided->standing == kStandings[i % 2]);
+    (void)co_await sleep_for(env, milliseconds(5));
   }
-  Status revoked = co_await again.revoke_token(made.id);
-  CHECK(revoked.ok());
-  auto found = co_await again.find_token(made.id);
-  CHECK(found.is(Code::not_found));
-  co_return let_in;
+  ++*done;
+}
+
+Task<Status> decide_as_rivals(Env& env, LocalPartitions* partitions) {
+  LocalRecords records(env, *partitions);
+  DecisionBook decisions(env, records);
+  CO_RETURN_IF_ERROR(co_await found_by_first(env, decisions));
+  CO_RETURN_IF_ERROR(co_await found_by_first(env, decisions));
+  LocalRecordsOptions options;
+  options.delay_max = milliseconds(5);
+  options.unknown_done = options.unknown_not_done = options.busy = 0.1;
+  records.set_options(options);
+  std::size_t done = 0;
+  TaskGroup rivals(env.loop());
+  for (std::size_t i = 0; i < 16; ++i) rivals.spawn(decide_much(env, decisions, 1 + i % 8, &done));
+  co_await rivals.join();
+  EXPECT_EQ(done, 16u);
+  records.set_options(LocalRecordsOptions());
+  CO_ASSIGN_OR_RETURN(AllDecisions all, co_await decisions.all(kSoon));
+  EXPECT_EQ(all.members.size(), 9u);
+  for (const auto& [id, decision] : all.members) {
+    EXPECT(belongs(decision.standing));
+    if (id != node(0)) EXPECT_EQ(decision.zone, "rack");
+  }
+  EXPECT(all.keys.size() == 1);
+  EXPECT(!all.secret_is_due);
+  co_return Status();
+}
+
+Task<Status> evict_and_replace(Env& env, LocalPartitions* partitions) {
+  LocalRecords records(env, *partitions);
+  DecisionBook decisions(env, records);
+  CO_RETURN_IF_ERROR(co_await found_by_first(env, decisions));
+  for (std::size_t i = 1; i < 4; ++i) {
+    auto in = co_await decisions.admit(node(i), "", 1, kSoon);
+    EXPECT(in.ok());
+  }
+  auto out = co_await decisions.set_standing(node(2), Standing::evicted, kSoon);
+  EXPECT(out.ok());
+  CO_ASSIGN_OR_RETURN(AllDecisions before, co_await decisions.all(kSoon));
+  EXPECT(before.secret_is_due);
+  // Another one goes before the secret is replaced: what was seen before is too old to act on.
+  auto another = co_await decisions.set_standing(node(3), Standing::evicted, kSoon);
+  EXPECT(another.ok());
+  Status too_old = co_await decisions.replace_secret(before.keys_version, kSoon);
+  EXPECT(too_old.ok());
+  CO_ASSIGN_OR_RETURN(AllDecisions again, co_await decisions.all(kSoon));
+  EXPECT(again.secret_is_due);
+  EXPECT(again.keys.size() == 1);
+  Status replaced = co_await decisions.replace_secret(again.keys_version, kSoon);
+  EXPECT(replaced.ok());
+  CO_ASSIGN_OR_RETURN(AllDecisions after, co_await decisions.all(kSoon));
+  EXPECT(!after.secret_is_due);
+  EXPECT(after.keys.size() == 2);
+  EXPECT(after.keys.front().epoch == 2);
+  EXPECT(after.keys.back().secret == before.keys.front().secret);
+  auto back = co_await decisions.admit(node(2), "", 1, kSoon);
+  EXPECT(back.is(Code::permission_denied));
+  auto active = co_await decisions.set_standing(node(2), Standing::active, kSoon);
+  EXPECT(active.is(Code::precondition_failed));
+  auto stranger = co_await decisions.set_standing(node(7), Standing::draining, kSoon);
+  EXPECT(stranger.is(Code::not_found));
+  co_return Status();
+}
+
+template <class T>
+Status status_of(const Result<T>& result) {
+  return result.ok() ? Status() : Status(result.error());
+}
+
+Task<Status> change_topology(DecisionBook& decisions, Topology topology) {
+  auto changed = co_await decisions.change_settings(topology, 300, kSoon);
+  if (changed.ok()) EXPECT(changed->version == 2);
+  co_return status_of(changed);
+}
+
+Task<Status> admit_one(DecisionBook& decisions, std::size_t i) {
+  auto admitted = co_await decisions.admit(node(i), "", 1, kSoon);
+  co_return status_of(admitted);
+}
+
+Task<Status> describe_one(DecisionBook& decisions, std::size_t i) {
+  auto described = co_await decisions.describe(node(i), "room", 7, kSoon);
+  if (described.ok()) EXPECT(described->decided == 2);
+  co_return status_of(described);
+}
+
+Task<Status> follow_versions(Env& env, LocalPartitions* partitions) {
+  LocalRecords records(env, *partitions);
+  DecisionBook decisions(env, records);
+  CO_ASSIGN_OR_RETURN(Version last, co_await decisions.latest(kSoon));
+  EXPECT(last == 0);
+  CO_RETURN_IF_ERROR(co_await found_by_first(env, decisions));
+  for (int step = 0; step < 4; ++step) {
+    CO_ASSIGN_OR_RETURN(Version now, co_await decisions.latest(kSoon));
+    EXPECT(now > last);
+    last = now;
+    Status changed;
+    if (step == 0) changed = co_await change_topology(decisions, Topology::ring);
+    if (step == 1) changed = co_await admit_one(decisions, 1);
+    if (step == 2) changed = co_await describe_one(decisions, 1);
+    CO_RETURN_IF_ERROR(changed);
+  }
+  co_return Status();
 }
 
 }  // namespace
@@ -161,20 +268,22 @@ TEST_CASE("whom a node knows survives a power cut, and a list that is hurt is no
   EXPECT(world.run(machine, contacts_of) == members);
 }
 
-TEST_CASE("a token opens the door as often as it was made for, once for each id, also over restarts") {
-  sim::World world(3);
-  sim::Machine& machine = world.add_machine();
-  REQUIRE(world.run(machine, make_directory).ok());
-  auto let_in = world.run(machine, redeem_all, 3u, Duration(seconds(60)), Duration(seconds(1)), 5);
-  REQUIRE(let_in.ok());
-  EXPECT(*let_in == 3);
+TEST_CASE("rivals decide about members, and every decision that is acknowledged counts") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    sim::World world(seed);
+    LocalPartitions partitions;
+    REQUIRE(world.run(world.add_machine(), decide_as_rivals, &partitions).ok());
+  }
 }
 
-TEST_CASE("a token that has expired opens nothing") {
-  sim::World world(4);
-  sim::Machine& machine = world.add_machine();
-  REQUIRE(world.run(machine, make_directory).ok());
-  auto let_in = world.run(machine, redeem_all, 3u, Duration(seconds(60)), Duration(seconds(61)), 5);
-  REQUIRE(let_in.ok());
-  EXPECT(*let_in == 0);
+TEST_CASE("an eviction makes the secret due, and only who has seen the last one replaces it") {
+  sim::World world(1);
+  LocalPartitions partitions;
+  REQUIRE(world.run(world.add_machine(), evict_and_replace, &partitions).ok());
+}
+
+TEST_CASE("whoever follows the decisions sees by one record that there are new ones") {
+  sim::World world(1);
+  LocalPartitions partitions;
+  REQUIRE(world.run(world.add_machine(), follow_versions, &partitions).ok());
 }
