@@ -6,9 +6,11 @@
 #include <optional>
 #include <ostream>
 
+#include "base/real/descriptors.h"
 #include "base/real/runner.h"
 #include "base/real/signals.h"
 #include "base/task_group.h"
+#include "net/limits.h"
 #include "node/node.h"
 #include "tools/cli/version.h"
 #include "tools/vortex-node/log_file.h"
@@ -21,6 +23,20 @@ namespace vortex {
 namespace {
 
 constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+// All connections that a node may have by its limits.
+constexpr std::size_t kConnections = kNodeConnectionsMax + net::kLinksMax + net::kLinksClosingMax + net::kHandshakesMax;
+constexpr std::size_t kOpenFiles = 1024;
+
+void get_descriptors(Log& log) {
+  std::size_t descriptors = raise_descriptors_max(kConnections + kOpenFiles);
+  if (descriptors >= kConnections + kOpenFiles) {
+    log.info("node", "descriptors for all files and connections", Field("descriptors", descriptors));
+    return;
+  }
+  log.warn("node", "too few descriptors for all the connections there may be: the system's limit of open files is low",
+           Field("descriptors", descriptors), Field("connections", kConnections));
+}
 
 // Waits for a signal that ends the process. Others are dealt with.
 Task<void> wait_for_end(Env& env, Signals& signals, LogFile* log_file) {
@@ -97,6 +113,7 @@ int run_node_program(const std::vector<std::string>& arguments, std::ostream& ou
   real.log_sink = &sink;
   real.log_level = settings->log_level;
   Runner runner(real);
+  get_descriptors(runner.env().log());
   int status = runner.run_without_signals(live(runner.env(), *settings, log_file ? &*log_file : nullptr, out, err));
   runner.env().log().flush_suppressed();
   return status;

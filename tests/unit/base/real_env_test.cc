@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/one_shot.h"
+#include "base/real/descriptors.h"
 #include "base/real/real_env.h"
 #include "base/real/signals.h"
 #include "base/real/thread_pool.h"
@@ -254,6 +256,20 @@ TEST_CASE("a program may take its signals one by one, also those that came befor
       co_return slept.ok() && first.ok() && *first == SIGHUP&& second.ok() && *second == SIGUSR1 ? 0 : 1;
     };
     return runner.run_without_signals(root(runner.env()));
+  };
+  EXPECT_EQ(status_of_child(program), 0);
+}
+
+TEST_CASE("a process gets as many descriptors as the system permits, and never fewer than it had") {
+  auto program = [] {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < 300) return 1;
+    limit.rlim_cur = 100;
+    limit.rlim_max = 300;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
+    if (raise_descriptors_max(50) != 100 || descriptors_max() != 100) return 3;
+    if (raise_descriptors_max(200) != 200 || descriptors_max() != 200) return 4;
+    return raise_descriptors_max(10'000) == 300 && descriptors_max() == 300 ? 0 : 5;
   };
   EXPECT_EQ(status_of_child(program), 0);
 }
