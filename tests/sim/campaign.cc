@@ -71,12 +71,13 @@ Outcome from_json(const std::string& text) {
   return outcome;
 }
 
-Outcome crashed(std::string text) {
+Outcome ended_badly(Verdict verdict, std::string text) {
   Outcome outcome;
-  outcome.verdict = Verdict::crash;
+  outcome.verdict = verdict;
   outcome.text = std::move(text);
   return outcome;
 }
+Outcome crashed(std::string text) { return ended_badly(Verdict::crash, std::move(text)); }
 
 int g_report = -1;
 
@@ -155,7 +156,7 @@ SeedResult collect(Child& child) {
   child.result.seconds = std::chrono::duration<double>(Clock::now() - child.began).count();
   bool complete = Json::accept(child.report);
   if (child.hung) {
-    child.result.outcome = crashed("took too long in real time and was ended");
+    child.result.outcome = ended_badly(Verdict::liveness, "took too long in real time and was ended");
   } else if (complete) {
     child.result.outcome = from_json(child.report);
   } else if (WIFSIGNALED(status)) {
@@ -201,11 +202,14 @@ Outcome run_seed(const Scenario& scenario, const Run::Settings& settings, bool t
 
 void run_campaign(const CampaignOptions& options, const std::function<void(const SeedResult&)>& done) {
   std::vector<Child> children;
-  for (std::uint64_t seed = options.first; seed <= options.last; ++seed) {
+  CHECK(options.first <= options.last);
+  for (std::uint64_t seed = options.first;; ++seed) {
     for (const Scenario& scenario : options.scenarios) {
       while (children.size() >= options.jobs) wait_for_children(children, options, done);
       children.push_back(start_child(scenario, options, seed));
     }
+    // Not in the condition: the last one may be the greatest number there is.
+    if (seed == options.last) break;
   }
   while (!children.empty()) wait_for_children(children, options, done);
 }

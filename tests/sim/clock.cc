@@ -75,6 +75,8 @@ void SimClock::rearm() {
 
 void SimClock::resume() {
   for (TimerId id : std::exchange(due_, {})) {
+    // One of them may have ended the process.
+    if (process_.dead()) return;
     Timer& timer = *timers_[static_cast<std::uint32_t>(id) - 1];
     if (timer.id() == id && timer.action) fired(timer);
   }

@@ -106,8 +106,19 @@ TEST_CASE("each kind of end is told apart, and the campaign goes on behind it") 
   EXPECT_EQ(check.verdict, Verdict::crash);
   EXPECT(check.text.find("run.seed() == 0 at 1.000000000 of seed 1") != std::string::npos);
   auto hung = run_one(forever).outcome;
-  EXPECT_EQ(hung.verdict, Verdict::crash);
+  EXPECT_EQ(hung.verdict, Verdict::liveness);
   EXPECT(hung.text.find("too long") != std::string::npos);
+}
+
+TEST_CASE("a campaign to the greatest seed there is comes to its end") {
+  CampaignOptions options;
+  options.scenarios = {Scenario{"idle", "", idle}};
+  options.last = ~std::uint64_t(0);
+  options.first = options.last - 1;
+  std::size_t seeds = 0;
+  auto count_seed = [&](const SeedResult&) { REQUIRE(++seeds <= 2); };
+  run_campaign(options, count_seed);
+  EXPECT_EQ(seeds, 2);
 }
 
 #ifndef __SANITIZE_ADDRESS__

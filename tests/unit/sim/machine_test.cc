@@ -224,6 +224,31 @@ TEST_CASE("a paused process does nothing and gets everything late, a resumed one
   EXPECT_GT(ticks, 10);
 }
 
+TEST_CASE("when the first thing that a resumed process does is to end itself, it does nothing else") {
+  World world(1);
+  Machine& machine = world.add_machine();
+  machine.start(program(echo_server));
+  int rang = 0;
+  auto set = [](Env& env, int& times) -> Task<void> {
+    for (int i = 1; i <= 3; ++i) {
+      auto ring = [&env, &times] {
+        ++times;
+        env.fail_stop("enough");
+      };
+      env.clock().call_at(env.now() + milliseconds(i), UniqueFunction<void()>(ring));
+    }
+    co_return;
+  };
+  machine.spawn(set(machine.env(), rang));
+  world.run_for(microseconds(500));
+  machine.pause();
+  world.run_for(seconds(1));
+  REQUIRE(rang == 0);
+  machine.resume();
+  world.run_for(milliseconds(1));
+  EXPECT_EQ(rang, 1);
+}
+
 TEST_CASE("clocks run at their rates, up to a factor of 1.25 apart, and timers follow") {
   WorldOptions options;
   options.clock_ratio_max = 1.25;
