@@ -5,6 +5,7 @@ import os
 import tempfile
 import textwrap
 import unittest
+import unittest.mock
 
 import coroutines
 import formatting
@@ -219,7 +220,15 @@ class Sizes(unittest.TestCase):
         self.assertEqual(list(sizes.check("a.cc", "int x;\n" * 600)), [])
 
     def test_large_files_are_found(self):
-        self.assertEqual(len(Project({"a.bin": "x" * 400_001, "b.bin": "x" * 400_000}).found(sizes)), 1)
+        with unittest.mock.patch.object(sizes, "ALLOWED", {}):
+            self.assertEqual(len(Project({"a.bin": "x" * 400_001, "b.bin": "x" * 400_000}).found(sizes)), 1)
+
+    def test_what_may_be_larger_must_be_there(self):
+        long = {"a.h": "int x;\n" * 251}
+        with unittest.mock.patch.object(sizes, "ALLOWED", {"a.h": "a reason"}):
+            self.assertEqual(len(Project(long).found(sizes)), 0)
+        with unittest.mock.patch.object(sizes, "ALLOWED", {"a.h": "a reason", "b.h": "another"}):
+            self.assertEqual(len(Project(long).found(sizes)), 1)
 
 
 class Leftovers(unittest.TestCase):
