@@ -58,9 +58,6 @@ class Managers {
   Task<Result<net::ReportUpkeepResponse>> reports(bool everywhere, Instant deadline);
   Task<Result<net::ListEventsResponse>> list_events(net::ListEventsRequest request, Instant deadline);
   Task<Result<net::SteerManagersResponse>> steer(net::SteerManagersRequest request, Instant deadline);
-  // Asks all members that are not dead; who does not answer is left out.
-  template <class Method, class Take>
-  Task<void> ask_others(typename Method::Request request, Instant deadline, Take take);
   Task<void> follow_orders();
   void member_changed(const dht::Member& now, const dht::MemberChange& change);
 

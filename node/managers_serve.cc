@@ -1,9 +1,8 @@
 // What managers ask of each other, and what people ask of them.
 #include <algorithm>
 
-#include "base/finish.h"
-#include "net/peers.h"
 #include "net/typed_handlers.h"
+#include "node/ask_members.h"
 #include "node/managers.h"
 #include "node/views/views.h"
 
@@ -11,8 +10,6 @@ namespace vortex::node {
 
 namespace {
 
-// Less than whoever asks waits, so that he gets what there is when one node does not answer.
-constexpr Duration kOthersAnswer = seconds(2);
 constexpr std::size_t kEventsAnswered = 1000;
 
 net::WorkReport report_of(const RepairWork& work, bool paused, std::string waits) {
@@ -29,24 +26,6 @@ net::WorkReport report_of(const RepairWork& work, bool paused, std::string waits
 }
 
 }  // namespace
-
-template <class Method, class Take>
-Task<void> Managers::ask_others(typename Method::Request request, Instant deadline, Take take) {
-  auto ask = [](Managers& self, net::Target target, typename Method::Request with, Duration patience,
-                Take& into) -> Task<void> {
-    auto reply =
-        co_await self.membership_.peers().template call<Method>(target, std::move(with), net::CallOptions(patience));
-    if (reply.ok()) into(std::move(reply->response));
-  };
-  Duration patience = std::min(kOthersAnswer, (deadline - env_.now()) / 2);
-  TaskGroup others(env_.loop());
-  membership_.directory().for_each([&](const dht::Member& member) {
-    bool wanted = dht::belongs(member.standing) && member.health != dht::Health::dead;
-    if (!wanted || member.id == membership_.id()) return;
-    others.spawn(ask(*this, net::Target(member.id, member.address), request, patience, take));
-  });
-  co_await finish(others);
-}
 
 net::UpkeepReport Managers::report() const {
   net::UpkeepReport report;
@@ -87,7 +66,7 @@ Task<Result<net::ReportUpkeepResponse>> Managers::reports(bool everywhere, Insta
   auto take = [&all](net::ReportUpkeepResponse response) {
     std::ranges::move(response.nodes, std::back_inserter(all.nodes));
   };
-  co_await ask_others<net::ReportUpkeep>(request, deadline, take);
+  co_await ask_members<net::ReportUpkeep>(env_, membership_, request, deadline, take);
   co_return all;
 }
 
@@ -101,7 +80,7 @@ Task<Result<net::ListEventsResponse>> Managers::list_events(net::ListEventsReque
   auto take = [&all](net::ListEventsResponse response) {
     std::ranges::move(response.events, std::back_inserter(all.events));
   };
-  co_await ask_others<net::ListEvents>(each, deadline, take);
+  co_await ask_members<net::ListEvents>(env_, membership_, each, deadline, take);
   std::ranges::stable_sort(all.events, {}, &net::EventReport::time_ns);
   if (all.events.size() > max)
     all.events.erase(all.events.begin(), all.events.end() - static_cast<std::ptrdiff_t>(max));
@@ -125,7 +104,7 @@ Task<Result<net::SteerManagersResponse>> Managers::steer(net::SteerManagersReque
   net::SteerManagersRequest each;
   each.what = request.what;
   auto take = [&response](net::SteerManagersResponse) { ++response.nodes; };
-  co_await ask_others<net::SteerManagers>(each, deadline, take);
+  co_await ask_members<net::SteerManagers>(env_, membership_, each, deadline, take);
   co_return response;
 }
 

@@ -2,16 +2,10 @@
 
 #include <algorithm>
 
-#include "base/finish.h"
-#include "net/peers.h"
 #include "net/typed_handlers.h"
+#include "node/ask_members.h"
 
 namespace vortex::node {
-
-namespace {
-// Less than whoever asks waits, so that he gets what there is when one node does not answer.
-constexpr Duration kOthersPatience = seconds(2);
-}  // namespace
 
 Views::Views(Env& env, dht::Membership& membership, Metadata& metadata, ChunkStore& chunks, RecordsBook& book,
              std::string version)
@@ -82,24 +76,6 @@ net::ReportPartitionsResponse Views::partitions() const {
   return response;
 }
 
-template <class Method, class Take>
-Task<void> Views::ask_everybody(typename Method::Request request, Instant deadline, Take take) {
-  auto ask = [](Views& self, net::Target target, typename Method::Request with, Duration patience,
-                Take& into) -> Task<void> {
-    auto reply =
-        co_await self.membership_.peers().template call<Method>(target, std::move(with), net::CallOptions(patience));
-    if (reply.ok()) into(std::move(reply->response));
-  };
-  Duration patience = std::min(kOthersPatience, (deadline - env_.now()) / 2);
-  TaskGroup others(env_.loop());
-  membership_.directory().for_each([&](const dht::Member& member) {
-    bool wanted = dht::belongs(member.standing) && member.health != dht::Health::dead;
-    if (!wanted || member.id == membership_.id()) return;
-    others.spawn(ask(*this, net::Target(member.id, member.address), request, patience, take));
-  });
-  co_await finish(others);
-}
-
 Task<Result<net::ReportNodesResponse>> Views::nodes_everywhere(Instant deadline) {
   net::ReportNodesResponse all;
   all.nodes.push_back(report());
@@ -107,7 +83,7 @@ Task<Result<net::ReportNodesResponse>> Views::nodes_everywhere(Instant deadline)
   auto take = [&all](net::ReportNodesResponse response) {
     std::ranges::move(response.nodes, std::back_inserter(all.nodes));
   };
-  co_await ask_everybody<net::ReportNodes>(request, deadline, take);
+  co_await ask_members<net::ReportNodes>(env_, membership_, request, deadline, take);
   co_return all;
 }
 
@@ -117,7 +93,7 @@ Task<Result<net::ReportPartitionsResponse>> Views::partitions_everywhere(Instant
   auto take = [&all](net::ReportPartitionsResponse response) {
     std::ranges::move(response.partitions, std::back_inserter(all.partitions));
   };
-  co_await ask_everybody<net::ReportPartitions>(request, deadline, take);
+  co_await ask_members<net::ReportPartitions>(env_, membership_, request, deadline, take);
   // Of two nodes that take themselves for the leader, the one with the later term is right.
   auto earlier = [](const net::PartitionReport& a, const net::PartitionReport& b) {
     return a.id != b.id ? a.id < b.id : a.term > b.term;

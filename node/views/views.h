@@ -29,8 +29,6 @@ class Views {
   // The same asked of every member that is not dead; who does not answer is left out.
   Task<Result<net::ReportNodesResponse>> nodes_everywhere(Instant deadline);
   Task<Result<net::ReportPartitionsResponse>> partitions_everywhere(Instant deadline);
-  template <class Method, class Take>
-  Task<void> ask_everybody(typename Method::Request request, Instant deadline, Take take);
 
   Task<Result<net::CreateTokenResponse>> create_token(net::CreateTokenRequest request);
   Task<Result<net::ListTokensResponse>> list_tokens(Duration timeout);
