@@ -65,7 +65,7 @@ Managers::Managers(Env& env, net::Dispatcher& dispatcher, dht::Membership& membe
   repair_.on_event = [this](std::string kind, std::string text) { events_.add(std::move(kind), std::move(text)); };
   desk_.on_gone = [this](const NodeId& node, const ChunkId& chunk) {
     events_.add("missing", "node " + node.short_hex() + " has lost its copy of chunk " + chunk.short_hex());
-    upkeep_.hurry();
+    upkeep_.hurry(dht::partition_of(chunk, leaders_.partitions()));
   };
   scrub_.on_pass = [this](const ScrubState& state) {
     if (state.damaged > 0)

@@ -23,4 +23,18 @@ std::size_t MemberPlaces::silent() const {
   return silent;
 }
 
+// Of all that members tell of themselves (new lives, doubts, addresses) only death matters to what they hold.
+std::uint64_t MemberPlaces::changes() const {
+  bool placed_anew = placed_ != directory_.placement_changes();
+  if (!placed_anew && heard_ == directory_.changes()) return changes_;
+  heard_ = directory_.changes();
+  placed_ = directory_.placement_changes();
+  std::vector<bool> dead(directory_.size());
+  for (std::size_t place = 0; place < dead.size(); ++place)
+    dead[place] = directory_.health_at(place) == dht::Health::dead;
+  if (placed_anew || dead != dead_) ++changes_;
+  dead_ = std::move(dead);
+  return changes_;
+}
+
 }  // namespace vortex::node

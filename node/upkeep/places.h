@@ -26,7 +26,7 @@ class Places {
   // Members, and those of them that do not answer.
   virtual std::size_t members() const = 0;
   virtual std::size_t silent() const = 0;
-  // Raised when any of it has changed.
+  // Raised when any of it has changed, and by nothing else: what was counted before is counted no more then.
   virtual std::uint64_t changes() const = 0;
 };
 
@@ -38,11 +38,14 @@ class MemberPlaces final : public Places {
   std::size_t size() override { return view_.places(); }
   std::size_t members() const override { return directory_.belonging(); }
   std::size_t silent() const override;
-  std::uint64_t changes() const override { return directory_.changes(); }
+  std::uint64_t changes() const override;
 
  private:
   const dht::Directory& directory_;
   MembersView view_;
+  // As of those changes of the directory.
+  mutable std::vector<bool> dead_;
+  mutable std::uint64_t heard_ = 0, placed_ = 0, changes_ = 1;
 };
 
 }  // namespace vortex::node

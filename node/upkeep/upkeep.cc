@@ -6,11 +6,12 @@
 namespace vortex::node {
 
 namespace {
-// The share of time that looking may take is one in so many.
-constexpr int kLookShare = 4;
+// Of the time that looks took, nobody has his turn for so many times as long; and nobody whose look is urgent for once.
+constexpr int kRestShare = 4;
 // A look during which the machine stood still says nothing about what looks cost.
 constexpr Duration kRestMax = std::chrono::minutes(1);
-constexpr Duration kGlance = milliseconds(250);
+// How often to see whether anybody's turn has come; and the least time between two looks at the same partition.
+constexpr Duration kGlance = milliseconds(100);
 }  // namespace
 
 Upkeep::Upkeep(Env& env, const LedRecords& records, Places& places, Janitor& janitor, UpkeepOptions options)
@@ -29,53 +30,91 @@ void Upkeep::start() {
 
 Task<void> Upkeep::stop() { return tasks_.stop(); }
 
-void Upkeep::hurry() { hurry_ = true; }
+void Upkeep::hurry(dht::PartitionNumber partition) {
+  auto watched = watched_.find(partition);
+  if (watched != watched_.end()) watched->second.hurry = true;
+}
 
-SurveyTerms Upkeep::terms() {
+SurveyTerms Upkeep::terms(FutureStamps& stamps) {
   SurveyTerms terms;
   terms.now = env_.clock().wall_now().time_since_epoch().count();
   terms.steady = env_.now();
-  terms.stamps = &stamps_;
+  terms.stamps = &stamps;
   terms.upload_silence = options_.upload_silence;
   terms.follow_up = options_.follow_up;
   terms.reclaim_grace = options_.reclaim_grace;
   return terms;
 }
 
-Task<Status> Upkeep::look() {
+void Upkeep::follow_leaderships() {
   std::vector<dht::PartitionNumber> led = records_.led();
-  std::erase_if(seen_, [&led](const auto& seen) { return !std::ranges::binary_search(led, seen.first); });
-  for (dht::PartitionNumber partition : led) {
-    PartitionCensus census;
-    census.places_at = places_.changes();
-    auto found = co_await survey(env_, records_, partition, places_, terms());
-    if (found.is(Code::not_leader)) continue;
-    if (!found.ok()) co_return found.error();
-    census.chunks = found->census;
-    seen_[partition] = census;
-    if (on_needs_) on_needs_(partition, std::move(found->needs));
-    if (tidying_) continue;
-    leftovers_.push_back(std::move(found->leftovers));
+  std::erase_if(watched_, [&led](const auto& watched) { return !std::ranges::binary_search(led, watched.first); });
+  for (dht::PartitionNumber partition : led) watched_.try_emplace(partition);
+}
+
+bool Upkeep::current(const Watched& watched) const { return watched.census && watched.places_at == places_.changes(); }
+
+std::vector<dht::PartitionNumber> Upkeep::due(bool urgent) const {
+  const Instant now = env_.now();
+  std::vector<std::pair<Instant, dht::PartitionNumber>> found;
+  for (const auto& [partition, watched] : watched_) {
+    const Instant looked = watched.looked.value_or(now - options_.period);
+    bool pressing = watched.hurry || !current(watched);
+    Duration apart = pressing ? kGlance : options_.period;
+    if ((urgent && !pressing) || (watched.looked && now - looked < apart)) continue;
+    // Within each kind whoever waits longest is first.
+    found.emplace_back(pressing ? looked - options_.period : looked, partition);
   }
-  stamps_.end_look();
+  std::sort(found.begin(), found.end());
+  std::vector<dht::PartitionNumber> partitions;
+  for (const auto& [since, partition] : found) partitions.push_back(partition);
+  return partitions;
+}
+
+Task<Status> Upkeep::look_at(dht::PartitionNumber partition) {
+  auto watched = watched_.find(partition);
+  if (watched == watched_.end()) co_return Status();
+  const std::uint64_t places_at = places_.changes();
+  watched->second.looked = env_.now();
+  watched->second.hurry = false;
+  // Leaderships may be followed anew only between looks: only then does anything leave the map.
+  auto found = co_await survey(env_, records_, partition, places_, terms(watched->second.stamps));
+  if (found.is(Code::not_leader)) co_return Status();
+  if (!found.ok()) co_return found.error();
+  watched->second.census = found->census;
+  watched->second.places_at = places_at;
+  watched->second.stamps.end_look();
+  if (on_needs_) on_needs_(partition, std::move(found->needs));
+  if (!tidying_) leftovers_.push_back(std::move(found->leftovers));
+  co_return Status();
+}
+
+// For a while: then it may be somebody else's turn.
+Task<Status> Upkeep::look(std::vector<dht::PartitionNumber> partitions) {
+  const Instant begun = env_.now();
+  for (dht::PartitionNumber partition : partitions) {
+    CO_RETURN_IF_ERROR(co_await look_at(partition));
+    if (env_.now() - begun >= kGlance) break;
+  }
+  const Duration cost = env_.now() - begun;
+  urgent_rested_ = env_.now() + std::min<Duration>(cost, kRestMax);
+  rested_ = env_.now() + std::min<Duration>(cost * kRestShare, kRestMax);
   found_.notify_all();
-  if (on_look_) on_look_(led);
+  if (on_look_) on_look_(records_.led());
   co_return Status();
 }
 
 Task<void> Upkeep::run() {
   Status waited = co_await sleep_for(env_, options_.quiet);
   while (waited.ok()) {
-    const Instant begun = env_.now();
-    const std::uint64_t changes = places_.changes();
-    hurry_ = false;
-    Status looked = co_await look();
-    if (!looked.ok()) co_return;
-    Duration rest = std::min<Duration>((env_.now() - begun) * kLookShare, kRestMax);
-    const Instant next = begun + std::max<Duration>(options_.period, rest);
-    // Members that come and go are seen in what they do to chunks without waiting for the next turn.
-    while (waited.ok() && env_.now() < next && !hurry_ && changes == places_.changes())
+    follow_leaderships();
+    std::vector<dht::PartitionNumber> turns;
+    if (env_.now() >= urgent_rested_) turns = due(env_.now() < rested_);
+    if (turns.empty()) {
       waited = co_await sleep_for(env_, kGlance);
+    } else {
+      waited = co_await look(std::move(turns));
+    }
   }
 }
 
@@ -101,13 +140,9 @@ ChunkCensus Upkeep::census(bool& complete) const {
   ChunkCensus sum;
   complete = true;
   for (dht::PartitionNumber partition : records_.led()) {
-    auto seen = seen_.find(partition);
-    if (seen == seen_.end()) {
-      complete = false;
-      continue;
-    }
-    sum.add(seen->second.chunks);
-    complete = complete && seen->second.places_at == places_.changes();
+    auto watched = watched_.find(partition);
+    if (watched != watched_.end() && watched->second.census) sum.add(*watched->second.census);
+    complete = complete && watched != watched_.end() && current(watched->second);
   }
   return sum;
 }
@@ -116,8 +151,8 @@ Upkeep::Progress Upkeep::progress() const {
   Progress progress;
   for (dht::PartitionNumber partition : records_.led()) {
     ++progress.led;
-    auto seen = seen_.find(partition);
-    if (seen != seen_.end() && seen->second.places_at == places_.changes()) ++progress.current;
+    auto watched = watched_.find(partition);
+    if (watched != watched_.end() && current(watched->second)) ++progress.current;
   }
   return progress;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "base/event.h"
 #include "base/task_group.h"
@@ -18,16 +19,10 @@ struct UpkeepOptions {
   // Between two looks at the same partition; longer when looking takes long, so that it costs a small share of the
   // time.
   Duration period = seconds(5);
-  // After the start, and after members changed: who is there must first be known.
-  Duration quiet = seconds(5);
+  // After the start: who is there must first be known.
+  Duration quiet = seconds(2);
 
   UpkeepOptions() {}
-};
-
-// What was last seen of a partition.
-struct PartitionCensus {
-  ChunkCensus chunks;
-  std::uint64_t places_at = 0;  // Places::changes() then
 };
 
 class Upkeep {
@@ -36,13 +31,13 @@ class Upkeep {
   Upkeep(Env& env, const LedRecords& records, Places& places, Janitor& janitor, UpkeepOptions options);
   void start();
   Task<void> stop();
-  // Looks soon.
-  void hurry();
+  // Looks at it soon, if it is led here.
+  void hurry(dht::PartitionNumber partition);
 
   // Told on the loop thread what chunks of a partition need; instead of what was said of it before.
   using OnNeeds = std::function<void(dht::PartitionNumber, std::vector<RepairNeed>)>;
   void on_needs(OnNeeds observer) { on_needs_ = std::move(observer); }
-  // After each look over all partitions led here.
+  // After looks, with all partitions led here.
   using OnLook = std::function<void(const std::vector<dht::PartitionNumber>&)>;
   void on_look(OnLook observer) { on_look_ = std::move(observer); }
   // Of all partitions led here; `complete` when each was looked at since the members last changed.
@@ -54,10 +49,24 @@ class Upkeep {
   Progress progress() const;
 
  private:
+  // A partition led here.
+  struct Watched {
+    std::optional<ChunkCensus> census;  // as it was last seen; none yet since it is led here
+    std::uint64_t places_at = 0;        // Places::changes() then
+    std::optional<Instant> looked;
+    bool hurry = false;
+    FutureStamps stamps;
+  };
+
   Task<void> run();
   Task<void> tidy();
-  Task<Status> look();
-  SurveyTerms terms();
+  void follow_leaderships();
+  bool current(const Watched& watched) const;
+  // Those whose turn it is, the most urgent first. `urgent`: only those that are not counted as things are now.
+  std::vector<dht::PartitionNumber> due(bool urgent) const;
+  Task<Status> look(std::vector<dht::PartitionNumber> partitions);
+  Task<Status> look_at(dht::PartitionNumber partition);
+  SurveyTerms terms(FutureStamps& stamps);
 
   Env& env_;
   const LedRecords& records_;
@@ -66,11 +75,11 @@ class Upkeep {
   const UpkeepOptions options_;
   OnNeeds on_needs_;
   OnLook on_look_;
-  FutureStamps stamps_;
-  std::map<dht::PartitionNumber, PartitionCensus> seen_;
+  std::map<dht::PartitionNumber, Watched> watched_;
   std::vector<Leftovers> leftovers_;  // of the last look, for the janitor
   Event found_;
-  bool hurry_ = false;
+  Instant rested_{};         // until then nobody has his regular turn
+  Instant urgent_rested_{};  // nor anybody at all
   bool tidying_ = false;
   TaskGroup tasks_;
 };

@@ -93,7 +93,7 @@ def main(programs):
         say("A eulogy was stored without him, and read everywhere.")
 
         cluster.run("dev", "start", str(victim), "--data", cluster.data)
-        cluster.run("wait", "healthy", "--timeout", "200")
+        cluster.run("wait", "healthy", "--timeout", "30")
         same(cluster, "/sea/eulogy.txt", eulogy, victim)
         same(cluster, "/sea/whale.bin", whale, victim)
         say(f"Node {victim} is back, read his own eulogy, and found it too short.")
