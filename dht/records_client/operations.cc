@@ -64,7 +64,7 @@ Task<Status> Operations::open(PartitionNumber partition, std::shared_ptr<Session
   command.kind = CommandKind::open_session;
   // One that was opened without our knowing does no harm.
   Attempts attempts;
-  auto opened = co_await run(partition, std::move(command), attempts, deadline);
+  auto opened = co_await run(partition, command, attempts, deadline);
   if (opened.ok() && opened->kind == OutcomeKind::done) session->id = opened->version;
   session->failed = session->id == 0;
   session->changed.notify_all();
@@ -108,7 +108,7 @@ void Operations::forget_session(const Ticket& ticket) {
   if (at != sessions_.end() && at->second->id == ticket.id().session) sessions_.erase(at);
 }
 
-Task<Result<Outcome>> Operations::run(PartitionNumber partition, Command command, Attempts& attempts,
+Task<Result<Outcome>> Operations::run(PartitionNumber partition, const Command& command, Attempts& attempts,
                                       Instant deadline) {
   Backoff waits = backoff();
   while (true) {
@@ -157,7 +157,7 @@ Task<Result<bool>> Operations::resolve(PartitionNumber partition, TransactionId 
   command.kind = CommandKind::resolve;
   command.transaction = transaction;
   command.commit = state == TransactionState::committed;
-  CO_ASSIGN_OR_RETURN(Outcome resolved, co_await port_.apply(partition, std::move(command), deadline));
+  CO_ASSIGN_OR_RETURN(Outcome resolved, co_await port_.apply(partition, command, deadline));
   co_return resolved.kind == OutcomeKind::done;
 }
 
@@ -210,7 +210,7 @@ Task<Status> Operations::abort(TransactionId transaction, std::vector<PartitionN
   command.kind = CommandKind::decide;
   command.transaction = transaction;
   Attempts attempts;
-  CO_ASSIGN_OR_RETURN(Outcome outcome, co_await run(transaction.home, std::move(command), attempts, deadline));
+  CO_ASSIGN_OR_RETURN(Outcome outcome, co_await run(transaction.home, command, attempts, deadline));
   const bool committed = outcome.state == TransactionState::committed;
   co_return co_await finish(transaction, committed, std::move(participants), deadline);
 }
@@ -227,7 +227,7 @@ Task<void> Operations::close(PartitionNumber partition, std::shared_ptr<Session>
   command.kind = CommandKind::close_session;
   command.operation.session = session->id;
   Attempts attempts;
-  (void)(co_await run(partition, std::move(command), attempts, deadline)).ok();
+  (void)(co_await run(partition, command, attempts, deadline)).ok();
   if (--closing.left == 0) closing.done.wake();
 }
 

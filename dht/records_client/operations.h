@@ -84,7 +84,7 @@ class Operations {
   void forget_session(const Ticket& ticket);
   // Until somebody says what became of it. Errors: `timed_out` and others that say nothing happened, or
   // `outcome_unknown` when that cannot be said, also of earlier attempts.
-  Task<Result<Outcome>> run(PartitionNumber partition, Command command, Attempts& attempts, Instant deadline);
+  Task<Result<Outcome>> run(PartitionNumber partition, const Command& command, Attempts& attempts, Instant deadline);
 
   // Transactions are in the way here. Those that are decided are resolved here; one that stays undecided too long is
   // aborted. Waits a little when there is nothing to do but wait.

@@ -34,7 +34,8 @@ class PartitionPort {
   virtual Task<Result<GetAnswer>> get(PartitionNumber partition, Key key, Instant deadline) = 0;
   virtual Task<Result<ScanAnswer>> scan(PartitionNumber partition, Id place, ByteVector from, ByteVector end,
                                         ScanLimits limits, Instant deadline) = 0;
-  virtual Task<Result<Outcome>> apply(PartitionNumber partition, Command command, Instant deadline) = 0;
+  // The command must be there until the answer is.
+  virtual Task<Result<Outcome>> apply(PartitionNumber partition, const Command& command, Instant deadline) = 0;
   virtual Task<Result<TransactionState>> state_of(TransactionId transaction, Instant deadline) = 0;
 };
 

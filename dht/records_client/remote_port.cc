@@ -164,7 +164,7 @@ Task<Result<ScanAnswer>> RemotePort::scan(PartitionNumber partition, Id place, B
   co_return answer;
 }
 
-Task<Result<Outcome>> RemotePort::apply(PartitionNumber partition, Command command, Instant deadline) {
+Task<Result<Outcome>> RemotePort::apply(PartitionNumber partition, const Command& command, Instant deadline) {
   net::ApplyCommandRequest request;
   request.partition = partition;
   request.command = encode_command(command);

@@ -62,7 +62,7 @@ class RemotePort final : public PartitionPort {
   Task<Result<GetAnswer>> get(PartitionNumber partition, Key key, Instant deadline) override;
   Task<Result<ScanAnswer>> scan(PartitionNumber partition, Id place, ByteVector from, ByteVector end, ScanLimits limits,
                                 Instant deadline) override;
-  Task<Result<Outcome>> apply(PartitionNumber partition, Command command, Instant deadline) override;
+  Task<Result<Outcome>> apply(PartitionNumber partition, const Command& command, Instant deadline) override;
   Task<Result<TransactionState>> state_of(TransactionId transaction, Instant deadline) override;
 
  private:

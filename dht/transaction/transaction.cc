@@ -127,7 +127,7 @@ Task<Result<Transaction::Step>> Transaction::decide(Instant deadline) {
   command.transaction = id_;
   command.commit = true;
   Operations::Attempts attempts;
-  auto outcome = co_await operations_.run(id_.home, std::move(command), attempts, deadline);
+  auto outcome = co_await operations_.run(id_.home, command, attempts, deadline);
   if (!outcome.ok()) co_return std::move(outcome).error();
   if (outcome->kind != OutcomeKind::settled) co_return Error(Code::internal, "a transaction could not be decided");
   if (outcome->state == TransactionState::committed) co_return Step::done;

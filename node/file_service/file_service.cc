@@ -118,14 +118,22 @@ Task<Result<Inode>> FileService::store_small(Caller caller, std::string path, By
                                              Change change) {
   if (content.size() > kInlineMax) co_return Code::too_large;
   caller.own(attributes);
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve_file(std::move(caller), std::move(path),
-                                                                change.only_if.absent, change.timeout));
-  CO_ASSIGN_OR_RETURN(std::uint32_t small, co_await inline_max(at.directory, change.timeout));
-  if (content.size() > small) co_return Code::too_large;
-  auto stored = co_await names_.tree().put(at.directory, at.name, NewContent::of(content), std::move(attributes),
-                                           std::move(change));
+  NewContent small = NewContent::of(std::move(content));
+  auto stored = co_await store_inline(caller, path, Follow::no, small, attributes, change);
+  if (Namespace::is_link(stored, change))
+    stored = co_await store_inline(std::move(caller), std::move(path), Follow::yes, small, attributes, change);
   kill_point(env_, kill_points::kSmallStored);
   co_return stored;
+}
+
+Task<Result<Inode>> FileService::store_inline(Caller caller, std::string path, Follow follow_link,
+                                              const NewContent& content, const Attributes& attributes,
+                                              const Change& change) {
+  CO_ASSIGN_OR_RETURN(Resolved at,
+                      co_await names_.resolve_file(std::move(caller), std::move(path), follow_link, change.timeout));
+  CO_ASSIGN_OR_RETURN(std::uint32_t small, co_await inline_max(at.directory, change.timeout));
+  if (content.size > small) co_return Code::too_large;
+  co_return co_await names_.tree().put(at.directory, at.name, content, attributes, change);
 }
 
 Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeout) {
@@ -144,7 +152,7 @@ Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeo
 
 Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string path, std::uint8_t replicas,
                                                     Duration timeout) {
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve_file(caller, std::move(path), false, timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await names_.resolve_file(caller, std::move(path), Follow::yes, timeout));
   CO_ASSIGN_OR_RETURN(Inode directory, co_await names_.tree().directory(at.directory, timeout));
   OpenedUpload opened;
   opened.policy = directory.policy.value_or(FilePolicy());

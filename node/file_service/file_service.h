@@ -66,6 +66,8 @@ class FileService {
   Result<Caller> caller_of(const net::Context& context) const;
 
  private:
+  Task<Result<Inode>> store_inline(Caller caller, std::string path, Follow follow, const NewContent& content,
+                                   const Attributes& attributes, const Change& change);
   // The largest file that lives with its name in this directory, as of a moment ago.
   Task<Result<std::uint32_t>> inline_max(Id directory, Duration timeout);
   using FollowUp = std::variant<UploadName, dht::Key>;

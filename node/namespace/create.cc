@@ -1,4 +1,6 @@
 // Making entries and replacing the contents of files.
+#include <functional>
+
 #include "node/files/path.h"
 #include "node/namespace/repeat.h"
 
@@ -21,9 +23,8 @@ Status check_content(const NewContent& content) {
     return Status();
   }
   if (content.small.size() > kInlineMax) return Code::too_large;
-  if (content.small.size() != content.size || content.upload || content.keeps_uploads ||
-      content.etag != chunker::etag_of_inline(content.small))
-    return Error(Code::invalid_argument, "content whose size or ETag is another one");
+  if (content.small.size() != content.size || content.upload || content.keeps_uploads)
+    return Error(Code::invalid_argument, "content whose size is another one");
   return Status();
 }
 
@@ -206,13 +207,13 @@ Task<Tree::Attempt> Tree::try_mkdir(Id directory, std::string name, const Change
   co_return co_await try_make(std::move(plan), std::move(spot), std::move(entry), std::move(inode), change, effort);
 }
 
-Task<Result<Inode>> Tree::put(Id directory, std::string name, NewContent content, Attributes attributes,
+Task<Result<Inode>> Tree::put(Id directory, std::string name, const NewContent& content, Attributes attributes,
                               Change change) {
   CO_RETURN_IF_ERROR(check_name(name));
   CO_RETURN_IF_ERROR(check_content(content));
   if (content.keeps_uploads && !change.only_if.etag)
     co_return Error(Code::invalid_argument, "an edit names the ETag of what it edits");
-  co_return co_await repeat(directory, std::move(name), std::move(change), &Tree::try_put, std::move(content),
+  co_return co_await repeat(directory, std::move(name), std::move(change), &Tree::try_put, std::cref(content),
                             std::move(attributes));
 }
 

@@ -101,10 +101,23 @@ Task<Result<std::optional<Entry>>> Tree::entry(Id directory, std::string name, D
   co_return entry;
 }
 
-Task<Result<Inode>> Tree::lookup(Id directory, std::string name, Duration timeout) {
+Task<Result<Slot>> Tree::slot(Id directory, std::string name, Duration timeout) {
+  Effort effort = begin(timeout);
+  co_return co_await find(directory, std::move(name), effort);
+}
+
+Task<Result<Slot>> Tree::known_or_found(std::optional<Slot>& known, const Id& directory, const std::string& name,
+                                        Effort& effort) {
+  if (!known) co_return co_await find(directory, name, effort);
+  Slot slot = std::move(*known);
+  known.reset();
+  co_return slot;
+}
+
+Task<Result<Inode>> Tree::lookup(Id directory, std::string name, Duration timeout, std::optional<Slot> known) {
   Effort effort = begin(timeout);
   while (true) {
-    CO_ASSIGN_OR_RETURN(Slot slot, co_await find(directory, name, effort));
+    CO_ASSIGN_OR_RETURN(Slot slot, co_await known_or_found(known, directory, name, effort));
     if (!slot.there()) co_return Code::not_found;
     auto inode = co_await inode_of(std::move(slot), effort);
     if (inode.ok()) co_return inode;
@@ -140,10 +153,10 @@ Task<Result<ByteVector>> Tree::content_of(Id place, Inode inode, Effort& effort)
   co_return std::move(content.bytes);
 }
 
-Task<Result<SmallFile>> Tree::read_small(Id directory, std::string name, Duration timeout) {
+Task<Result<SmallFile>> Tree::read_small(Id directory, std::string name, Duration timeout, std::optional<Slot> known) {
   Effort effort = begin(timeout);
   while (true) {
-    CO_ASSIGN_OR_RETURN(Slot slot, co_await find(directory, name, effort));
+    CO_ASSIGN_OR_RETURN(Slot slot, co_await known_or_found(known, directory, name, effort));
     if (!slot.there()) co_return Code::not_found;
     if (slot.entry.kind == EntryKind::directory) co_return Code::is_directory;
     auto holding = co_await hold(slot, effort);

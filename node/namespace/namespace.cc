@@ -21,7 +21,7 @@ Task<Result<Inode>> Namespace::stat(Caller caller, std::string path, Follow foll
   CO_ASSIGN_OR_RETURN(Resolved at,
                       co_await resolve(std::move(caller), std::move(path), Permission::read, follow, timeout));
   if (at.root()) co_return co_await tree_.directory(kRootDirectory, timeout);
-  CO_ASSIGN_OR_RETURN(Inode inode, co_await tree_.lookup(at.directory, at.name, timeout));
+  CO_ASSIGN_OR_RETURN(Inode inode, co_await tree_.lookup(at.directory, at.name, timeout, std::move(at.slot)));
   if (at.wants_directory && inode.type != FileType::directory) co_return Code::not_directory;
   co_return inode;
 }
@@ -36,7 +36,7 @@ Task<Result<SmallFile>> Namespace::read_small(Caller caller, std::string path, D
   CO_ASSIGN_OR_RETURN(Resolved at,
                       co_await resolve(std::move(caller), std::move(path), Permission::read, Follow::yes, timeout));
   if (at.root()) co_return Code::is_directory;
-  CO_ASSIGN_OR_RETURN(SmallFile file, co_await tree_.read_small(at.directory, at.name, timeout));
+  CO_ASSIGN_OR_RETURN(SmallFile file, co_await tree_.read_small(at.directory, at.name, timeout, std::move(at.slot)));
   if (at.wants_directory) co_return Code::not_directory;
   co_return file;
 }
@@ -92,9 +92,11 @@ Task<Result<FilePolicy>> Namespace::policy(Caller caller, std::string path, Dura
 Task<Result<Inode>> Namespace::put(Caller caller, std::string path, NewContent content, Attributes attributes,
                                    Change change) {
   caller.own(attributes);
-  CO_ASSIGN_OR_RETURN(Resolved at,
-                      co_await resolve_file(std::move(caller), std::move(path), change.only_if.absent, change.timeout));
-  co_return co_await tree_.put(at.directory, at.name, std::move(content), std::move(attributes), std::move(change));
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_file(caller, path, Follow::no, change.timeout));
+  auto made = co_await tree_.put(at.directory, at.name, content, attributes, change);
+  if (!is_link(made, change)) co_return made;
+  CO_ASSIGN_OR_RETURN(at, co_await resolve_file(std::move(caller), std::move(path), Follow::yes, change.timeout));
+  co_return co_await tree_.put(at.directory, at.name, content, attributes, change);
 }
 
 Task<Result<Inode>> Namespace::mkdir(Caller caller, std::string path, Attributes attributes, Change change) {

@@ -18,6 +18,7 @@ struct Resolved {
   Id directory;      // the name is in this one
   std::string name;  // empty: the root itself
   bool wants_directory = false;
+  std::optional<Slot> slot;  // what the name stood for, where that had to be looked at
 
   bool root() const { return name.empty(); }
 };
@@ -49,8 +50,8 @@ class Namespace {
   // path as he wrote it and on where it leads.
   Task<Result<Resolved>> resolve(Caller caller, std::string path, Permission right, Follow follow, Duration timeout);
 
-  // For a file that is to be written: through links, unless it must be new.
-  Task<Result<Resolved>> resolve_file(Caller caller, std::string path, bool absent, Duration timeout);
+  // The same for a file that is to be written.
+  Task<Result<Resolved>> resolve_file(Caller caller, std::string path, Follow follow, Duration timeout);
 
   Task<Result<Inode>> stat(Caller caller, std::string path, Follow follow, Duration timeout);
   Task<Result<std::string>> readlink(Caller caller, std::string path, Duration timeout);
@@ -62,6 +63,10 @@ class Namespace {
   Task<Result<FilePolicy>> policy(Caller caller, std::string path, Duration timeout);
 
   Task<Result<Inode>> put(Caller caller, std::string path, NewContent content, Attributes attributes, Change change);
+  // Tree::put() of a name that was not looked at before: it is that of a symbolic link, which is to be followed.
+  static bool is_link(const Result<Inode>& made, const Change& change) {
+    return made.is(Code::exists) && !change.only_if.absent;
+  }
   Task<Result<Inode>> mkdir(Caller caller, std::string path, Attributes attributes, Change change);
   // With all that is missing above; one that is there is no error.
   Task<Result<Inode>> mkdir_all(Caller caller, std::string path, Attributes attributes, Change change);

@@ -16,6 +16,7 @@ struct Namespace::Walk {
   unsigned links = 0;
   bool wants_directory = false;
   std::optional<std::string> last;  // in the last directory: what the path names, when it is no directory we entered
+  std::optional<Slot> slot;         // what stands at the end, where it was looked at
 
   void go_to_root() {
     Directory root;
@@ -31,6 +32,7 @@ struct Namespace::Walk {
   Resolved resolved() const {
     Resolved out;
     out.wants_directory = wants_directory;
+    out.slot = slot;
     for (std::size_t i = 1; i < directories.size(); ++i) out.path.names.push_back(directories[i].name);
     if (last) {
       out.path.names.push_back(*last);
@@ -47,6 +49,7 @@ struct Namespace::Walk {
 };
 
 Task<Status> Namespace::step(Walk& walk, std::string name, bool last, Follow follow, Duration timeout) {
+  walk.slot.reset();
   if (name == "..") {
     if (walk.directories.size() > 1) walk.directories.pop_back();
     co_return Status();
@@ -56,22 +59,25 @@ Task<Status> Namespace::step(Walk& walk, std::string name, bool last, Follow fol
     walk.last = std::move(name);
     co_return Status();
   }
-  CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(walk.directories.back().id, name, timeout));
-  if (entry && entry->type == FileType::directory) {
-    walk.enter(entry->id, std::move(name));
+  CO_ASSIGN_OR_RETURN(Slot slot, co_await tree_.slot(walk.directories.back().id, name, timeout));
+  const Entry& entry = slot.entry;
+  if (slot.there() && entry.type == FileType::directory) {
+    walk.enter(entry.id, std::move(name));
+    walk.slot = std::move(slot);
     co_return Status();
   }
-  bool link = entry && entry->type == FileType::symlink;
-  if (!link || (last && follow == Follow::no && !walk.wants_directory)) {
-    if (!last && !entry) co_return Code::not_found;
+  bool link = slot.there() && entry.type == FileType::symlink;
+  if (!link) {
+    if (!last && !slot.there()) co_return Code::not_found;
     if (!last) co_return Code::not_directory;
     walk.last = std::move(name);
+    walk.slot = std::move(slot);
     co_return Status();
   }
   if (++walk.links > kLinksFollowedMax) co_return Error(Code::invalid_path, "too many symbolic links");
   std::string text;
-  if (entry->inode) {
-    text = entry->inode->target;
+  if (entry.inode) {
+    text = entry.inode->target;
   } else {
     CO_ASSIGN_OR_RETURN(Inode inode, co_await tree_.lookup(walk.directories.back().id, name, timeout));
     text = inode.target;
@@ -112,9 +118,9 @@ Task<Result<Resolved>> Namespace::resolve_name(Caller caller, std::string path, 
   co_return resolved;
 }
 
-Task<Result<Resolved>> Namespace::resolve_file(Caller caller, std::string path, bool absent, Duration timeout) {
+Task<Result<Resolved>> Namespace::resolve_file(Caller caller, std::string path, Follow follow, Duration timeout) {
   Resolved at;
-  if (path.ends_with('/') || absent) {
+  if (path.ends_with('/') || follow == Follow::no) {
     CO_ASSIGN_OR_RETURN(at, co_await resolve_name(std::move(caller), std::move(path), timeout));
   } else {
     CO_ASSIGN_OR_RETURN(at,
@@ -128,10 +134,12 @@ Task<Result<Id>> Namespace::resolve_directory(Caller caller, std::string path, P
   CO_ASSIGN_OR_RETURN(Resolved resolved,
                       co_await resolve(std::move(caller), std::move(path), right, Follow::yes, timeout));
   if (resolved.root()) co_return kRootDirectory;
-  CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(resolved.directory, resolved.name, timeout));
-  if (!entry) co_return Code::not_found;
-  if (entry->type != FileType::directory) co_return Code::not_directory;
-  co_return entry->id;
+  if (!resolved.slot) {
+    CO_ASSIGN_OR_RETURN(resolved.slot, co_await tree_.slot(resolved.directory, resolved.name, timeout));
+  }
+  if (!resolved.slot->there()) co_return Code::not_found;
+  if (resolved.slot->entry.type != FileType::directory) co_return Code::not_directory;
+  co_return resolved.slot->entry.id;
 }
 
 }  // namespace vortex::node

@@ -14,11 +14,11 @@ constexpr Duration kTendTimeout = seconds(60);
 
 }  // namespace
 
-NewContent NewContent::of(ByteView bytes) {
+NewContent NewContent::of(ByteVector bytes) {
   NewContent content;
   content.size = bytes.size();
   content.etag = chunker::etag_of_inline(bytes);
-  content.small = to_vector(bytes);
+  content.small = std::move(bytes);
   return content;
 }
 

@@ -24,7 +24,7 @@ struct TreeOptions {
   TreeOptions() {}
 };
 
-// What a file is to contain.
+// What a file is to contain. The ETag is believed: whoever makes a small one says of().
 struct NewContent {
   std::uint64_t size = 0;
   chunker::Etag etag{};
@@ -37,7 +37,8 @@ struct NewContent {
   bool keeps_uploads = false;
 
   NewContent() {}
-  static NewContent of(ByteView bytes);
+  static NewContent of(ByteVector bytes);
+  static NewContent of(ByteView bytes) { return of(to_vector(bytes)); }
 };
 
 struct Listed {
@@ -72,18 +73,23 @@ class Tree {
 
   // What the name is, nothing when there is none; cheaper than lookup().
   Task<Result<std::optional<Entry>>> entry(Id directory, std::string name, Duration timeout);
-  // The file, directory or link of that name.
-  Task<Result<Inode>> lookup(Id directory, std::string name, Duration timeout);
+  Task<Result<Slot>> slot(Id directory, std::string name, Duration timeout);
+  // The file, directory or link of that name. Who has just looked at its slot says so.
+  Task<Result<Inode>> lookup(Id directory, std::string name, Duration timeout,
+                             std::optional<Slot> known = std::nullopt);
   Task<Result<Inode>> directory(Id id, Duration timeout);
   Task<Result<Id>> parent(Id directory, Duration timeout);
   // `stale` for a file that is not small.
-  Task<Result<SmallFile>> read_small(Id directory, std::string name, Duration timeout);
+  Task<Result<SmallFile>> read_small(Id directory, std::string name, Duration timeout,
+                                     std::optional<Slot> known = std::nullopt);
   // Entries with names above `after`, in order. An entry that was there throughout a walk is seen exactly once.
   Task<Result<Listing>> list(Id directory, std::string after, std::size_t max, Duration timeout);
 
   // `attributes` count for a new file; one that is there keeps its own, but for the time of modification. A time of 0
-  // means now.
-  Task<Result<Inode>> put(Id directory, std::string name, NewContent content, Attributes attributes, Change change);
+  // means now. `exists`, though nothing must be absent, says that the name is that of a symbolic link. The content must
+  // be there until this ends.
+  Task<Result<Inode>> put(Id directory, std::string name, const NewContent& content, Attributes attributes,
+                          Change change);
   Task<Result<Inode>> symlink(Id directory, std::string name, std::string target, Attributes attributes, Change change);
   Task<Result<Inode>> mkdir(Id directory, std::string name, Attributes attributes, Change change);
   Task<Result<Inode>> set(Id directory, std::string name, AttributeChange attributes, Change change);
@@ -143,6 +149,8 @@ class Tree {
 
   // `not_found` when there is no such directory.
   Task<Result<Slot>> find(Id directory, std::string name, Effort& effort);
+  Task<Result<Slot>> known_or_found(std::optional<Slot>& known, const Id& directory, const std::string& name,
+                                    Effort& effort);
   Task<Result<Slot>> find_to_change(Id directory, std::string name, Effort& effort);
   // Where the name is; what stands before a split that is going on is moved there first.
   Task<Result<Spot>> spot_to_change(Id directory, std::string name, Effort& effort);

@@ -57,17 +57,17 @@ Task<Result<ScanAnswer>> LocalPort::scan(PartitionNumber partition, Id place, By
   co_return answer;
 }
 
-Task<Result<Outcome>> LocalPort::apply(PartitionNumber partition, Command command, Instant) {
+Task<Result<Outcome>> LocalPort::apply(PartitionNumber partition, const Command& command, Instant) {
   ++commands_;
   CO_RETURN_IF_ERROR(co_await travel());
   Random& random = env_.random();
   if (random.chance(options_.late)) {
-    network_.apply_later(partition, std::move(command), draw(options_.late_max));
+    network_.apply_later(partition, command, draw(options_.late_max));
     CO_RETURN_IF_ERROR(co_await sleep_for(env_, options_.delay_max));
     co_return Code::outcome_unknown;
   }
   if (random.chance(options_.doubled)) network_.apply_later(partition, command, draw(options_.late_max));
-  Outcome outcome = network_.apply(partition, std::move(command));
+  Outcome outcome = network_.apply(partition, command);
   if (options_.delay_max > Duration(0)) CO_RETURN_IF_ERROR(co_await sleep_for(env_, draw(options_.delay_max)));
   if (random.chance(options_.answer_lost)) co_return Code::outcome_unknown;
   co_return outcome;
