@@ -40,7 +40,7 @@ Managers::Managers(Env& env, net::Dispatcher& dispatcher, dht::Membership& membe
       events_(env, membership.id()),
       view_(membership.directory()),
       records_(metadata.host()),
-      places_(membership.directory()),
+      places_(env.clock(), membership.directory()),
       copier_(env, chunks, files.chunk_service(), files.holders()),
       repair_calls_(membership.id(), copier_, membership.peers(), view_, files.holders(), files.sealer()),
       repair_(env, files.chunk_records(), places_, repair_calls_),

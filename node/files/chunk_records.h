@@ -38,7 +38,9 @@ class ChunkRecords {
   // This upload refers to a chunk that is there anyway; `not_found` when it is not, or is on its way out.
   Task<Status> add_reference(ChunkId chunk, UploadName upload, std::uint8_t replicas, Duration timeout);
   // After the commit: its references name the inode from now on, and the upload record goes.
-  Task<Status> confirm(UploadName upload, chunker::NodeSource& nodes, Duration timeout);
+  Task<Status> confirm(UploadName upload, chunker::NodeSource& nodes, Duration timeout) {
+    return confirm(upload, nodes, false, timeout);
+  }
   // The writer gives up. `precondition_failed` when it was committed.
   Task<Status> abort_upload(UploadName upload, Duration timeout);
 
@@ -52,15 +54,17 @@ class ChunkRecords {
   // -- the janitor's --
   // A pending reference is confirmed or removed, as its upload says; of an open upload it stays.
   Task<Status> settle_reference(ChunkId chunk, Id upload, Duration timeout);
-  // An open upload not renewed since `silent_since` is aborted; an aborted one is forgotten, a committed one confirmed.
-  Task<Status> settle_upload(UploadName upload, FileTime silent_since, chunker::NodeSource& nodes, Duration timeout);
+  // An open upload whose record still has this version is aborted; an aborted one is forgotten, a committed one
+  // confirmed. `settled`: a committed one is forgotten though not all its references can be found.
+  Task<Status> settle_upload(UploadName upload, dht::Version version, bool settled, chunker::NodeSource& nodes,
+                             Duration timeout);
   // A chunk without references is condemned.
   Task<Status> condemn(ChunkId chunk, Duration timeout);
-  // Takes one step towards the end of a chunk condemned before `condemned_before`: writes down the drops, or erases
-  // what is written down, or forgets the chunk. Of a chunk that stays: erases what is written down. An error when no
-  // holder could be made to erase.
+  // Takes one step towards the end of a chunk that is still condemned as it was (0: none): writes down the drops, or
+  // erases what is written down, or forgets the chunk. Of a chunk that stays: erases what is written down. An error
+  // when no holder could be made to erase.
   using Erase = std::function<Task<Status>(NodeId, ChunkId, CopyNumber)>;
-  Task<Result<DropProgress>> drop_step(ChunkId chunk, FileTime condemned_before, Erase erase, Duration timeout);
+  Task<Result<DropProgress>> drop_step(ChunkId chunk, FileTime condemned, Erase erase, Duration timeout);
   // Nobody who refers to it wants so many copies any more: as many as the one wants who wants most.
   Task<Status> lower_replicas(ChunkId chunk, Duration timeout);
   // A holder has compared the content with the id.
@@ -93,6 +97,7 @@ class ChunkRecords {
   Task<Status> change(ChunkId chunk, Change change, Duration timeout);
   Task<Result<bool>> commit(Plan plan, Duration timeout);
   Task<Status> refer(ChunkId chunk, UploadName upload, StoredCopies stored, std::size_t copies_min, Duration timeout);
+  Task<Status> confirm(UploadName upload, chunker::NodeSource& nodes, bool settled, Duration timeout);
   Task<Status> confirm_reference(ChunkId chunk, UploadName upload, Id inode, Duration timeout);
   Task<Status> drop_references(ChunkId chunk, std::vector<Id> uploads, Duration timeout);
   FileTime wall_now() const;

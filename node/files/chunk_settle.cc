@@ -6,8 +6,6 @@ namespace vortex::node {
 namespace {
 
 constexpr unsigned kTriesMax = 100;
-// Of a committed upload whose chunks cannot all be found by its manifest: many looks of the janitor.
-constexpr FileTime kUnconfirmedKept = FileTime(3600) * 1'000'000'000;
 
 dht::Key reference_key(const ChunkId& chunk, const Id& upload) {
   return key_of(chunk, RecordKind::reference, upload.bytes);
@@ -39,7 +37,7 @@ Task<Status> ChunkRecords::confirm_reference(ChunkId chunk, UploadName upload, I
   co_return Code::busy;
 }
 
-Task<Status> ChunkRecords::confirm(UploadName name, chunker::NodeSource& nodes, Duration timeout) {
+Task<Status> ChunkRecords::confirm(UploadName name, chunker::NodeSource& nodes, bool settled, Duration timeout) {
   dht::Key key = key_of(name.place, RecordKind::upload, name.id.bytes);
   CO_ASSIGN_OR_RETURN(std::optional<dht::Record> record, co_await records_.get(key, timeout));
   if (!record) co_return Status();
@@ -54,7 +52,7 @@ Task<Status> ChunkRecords::confirm(UploadName name, chunker::NodeSource& nodes, 
     CO_RETURN_IF_ERROR(co_await walk.run(std::move(*upload.manifest)));
     // An edit has let go of a node already, and what is below it may be in use all the same. As long as this record
     // stands, those who meet such a reference confirm it.
-    if (walk.missing() > 0 && wall_now() - upload.renewed < kUnconfirmedKept) co_return Status();
+    if (walk.missing() > 0 && !settled) co_return Status();
   }
   // Every reference that counts names the inode now; a pending one of a missing upload is one that does not.
   Plan plan;
@@ -90,14 +88,14 @@ Task<Status> ChunkRecords::settle_reference(ChunkId chunk, Id upload_id, Duratio
   co_return co_await condemn(chunk, timeout);
 }
 
-Task<Status> ChunkRecords::settle_upload(UploadName name, FileTime silent_since, chunker::NodeSource& nodes,
-                                         Duration timeout) {
+Task<Status> ChunkRecords::settle_upload(UploadName name, dht::Version version, bool settled,
+                                         chunker::NodeSource& nodes, Duration timeout) {
   dht::Key key = key_of(name.place, RecordKind::upload, name.id.bytes);
   CO_ASSIGN_OR_RETURN(std::optional<dht::Record> record, co_await records_.get(key, timeout));
   if (!record) co_return Status();
   CO_ASSIGN_OR_RETURN(Upload upload, decode_record<Upload>(record->value));
-  if (upload.state == UploadState::committed) co_return co_await confirm(name, nodes, timeout);
-  if (upload.state == UploadState::open && upload.renewed >= silent_since) co_return Status();
+  if (upload.state == UploadState::committed) co_return co_await confirm(name, nodes, settled, timeout);
+  if (upload.state == UploadState::open && record->version != version) co_return Status();
   Plan plan;
   plan.require_version(key, record->version);
   if (upload.state == UploadState::open) {
@@ -170,12 +168,11 @@ Task<Status> ChunkRecords::condemn(ChunkId chunk, Duration timeout) {
   co_return Code::busy;
 }
 
-Task<Result<DropProgress>> ChunkRecords::drop_step(ChunkId chunk, FileTime condemned_before, Erase erase,
-                                                   Duration timeout) {
+Task<Result<DropProgress>> ChunkRecords::drop_step(ChunkId chunk, FileTime condemned, Erase erase, Duration timeout) {
   CO_ASSIGN_OR_RETURN(Known known, co_await look(chunk, timeout));
   if (!known.record) co_return DropProgress::nothing;
   ChunkRecord& record = *known.record;
-  bool dead = record.condemned != 0 && record.condemned < condemned_before;
+  bool dead = record.condemned != 0 && record.condemned == condemned;
   Plan plan;
   plan.require_version(chunk_key(chunk), known.version);
   DropProgress progress = DropProgress::more;

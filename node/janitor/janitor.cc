@@ -1,9 +1,9 @@
 #include "node/janitor/janitor.h"
 
-#include <map>
+#include <algorithm>
 
 #include "base/finish.h"
-#include "base/window.h"
+#include "base/hash.h"
 
 namespace vortex::node {
 
@@ -11,32 +11,19 @@ namespace {
 
 constexpr std::size_t kSettledAtOnce = 32;
 constexpr Duration kStepPatience = seconds(20);
-// A walk over the manifest of a large file.
-constexpr Duration kWalkPatience = std::chrono::minutes(5);
+// Of every kind of work in one partition; then it is others' turn, and the next look finds the rest.
+constexpr Duration kTurn = seconds(10);
+// What took long and failed waits for so many times as long, so that what cannot be done keeps nothing else waiting.
+constexpr Duration kLong = seconds(1);
+constexpr int kWaitShare = 10;
+constexpr Duration kWaitMax = std::chrono::minutes(10);
+constexpr std::size_t kWaitingMax = 64 * 1024;
 constexpr std::size_t kOperationsPerBatch = 256;
 // Steps of a chunk in one look: drops are written down, each holder's copies erased, the record forgotten.
 constexpr std::size_t kDropStepsMax = 2 * kHoldersMax + 2;
 
-// What fails is found again by the next look.
-Task<void> with_permit_of(Task<Status> task, Permit) { (void)(co_await std::move(task)).ok(); }
-
-// Many at once, and all to the end.
-template <class T, class Make>
-Task<Status> for_each_of(Env& env, std::vector<T> items, Make make) {
-  Window window(env.loop(), kSettledAtOnce);
-  TaskGroup group(env.loop());
-  bool cancelled = false;
-  for (T& item : items) {
-    auto permit = co_await window.acquire(1);
-    cancelled = !permit.ok();
-    if (cancelled) break;
-    group.spawn(with_permit_of(make(std::move(item)), std::move(*permit)));
-  }
-  if (cancelled) group.cancel();
-  co_await finish(group);
-  if (cancelled) co_return Code::cancelled;
-  co_return Status();
-}
+std::uint64_t what(const dht::Key& key) { return xxh3(key.place.bytes) ^ xxh3(key.name); }
+std::uint64_t what(const Id& place, const Id& id) { return xxh3(place.bytes) + 31 * xxh3(id.bytes); }
 
 }  // namespace
 
@@ -44,43 +31,88 @@ Janitor::Janitor(Env& env, dht::Records& records, ChunkRecords& chunks, chunker:
                  Erase erase)
     : env_(env), records_(records), chunks_(chunks), nodes_(nodes), places_(places), erase_(std::move(erase)) {}
 
+bool Janitor::may_try(What what) {
+  auto waiting = not_before_.find(what);
+  if (waiting == not_before_.end()) return true;
+  if (env_.now() < waiting->second) return false;
+  not_before_.erase(waiting);
+  return true;
+}
+
+// What fails is found again by the next look.
+Task<void> Janitor::try_one(Task<Status> task, What what, Permit) {
+  const Instant begun = env_.now();
+  Status done = co_await std::move(task);
+  const Duration took = env_.now() - begun;
+  if (done.ok() || done.is(Code::cancelled) || took < kLong) co_return;
+  if (not_before_.size() >= kWaitingMax)
+    std::erase_if(not_before_, [this](const auto& waiting) { return waiting.second <= env_.now(); });
+  if (not_before_.size() < kWaitingMax)
+    not_before_[what] = env_.now() + std::min<Duration>(took * kWaitShare, kWaitMax);
+}
+
+// Many at once; those that were begun are seen to their end.
+template <class T, class Make, class Name>
+Task<Status> Janitor::settle_all(std::vector<T> items, Make make, Name name) {
+  Window window(env_.loop(), kSettledAtOnce);
+  TaskGroup group(env_.loop());
+  bool cancelled = false;
+  const Instant until = env_.now() + kTurn;
+  for (T& item : items) {
+    const What what = name(item);
+    if (!may_try(what)) continue;
+    auto permit = co_await window.acquire(1);
+    cancelled = !permit.ok();
+    if (cancelled || env_.now() >= until) break;
+    group.spawn(try_one(make(std::move(item)), what, std::move(*permit)));
+  }
+  if (cancelled) group.cancel();
+  co_await finish(group);
+  if (cancelled) co_return Code::cancelled;
+  co_return Status();
+}
+
 Task<Status> Janitor::settle(Leftovers leftovers) {
   // What makes others' work first: a settled upload settles its references, and those condemn chunks.
   auto upload = [this](SilentUpload silent) { return settle_upload(silent); };
-  CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.uploads), std::move(upload)));
+  auto of_upload = [](const SilentUpload& silent) { return what(silent.name.place, silent.name.id); };
+  CO_RETURN_IF_ERROR(co_await settle_all(std::move(leftovers.uploads), upload, of_upload));
   auto release = [this](dht::Key key) { return settle_release(std::move(key)); };
-  CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.releases), std::move(release)));
+  auto of_release = [](const dht::Key& key) { return what(key); };
+  CO_RETURN_IF_ERROR(co_await settle_all(std::move(leftovers.releases), release, of_release));
 
-  std::map<Id, std::pair<UploadName, std::vector<ChunkId>>> by_upload;
+  using Pending = std::pair<UploadName, std::vector<ChunkId>>;
+  std::map<Id, Pending> by_upload;
   for (PendingReference& pending : leftovers.references) {
     auto& entry = by_upload[pending.upload.id];
     entry.first = pending.upload;
     entry.second.push_back(pending.chunk);
   }
-  std::vector<std::pair<UploadName, std::vector<ChunkId>>> uploads;
+  std::vector<Pending> uploads;
   for (auto& [id, entry] : by_upload) uploads.push_back(std::move(entry));
-  auto pending = [this](std::pair<UploadName, std::vector<ChunkId>> of) {
-    return settle_references(of.first, std::move(of.second));
-  };
-  CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(uploads), std::move(pending)));
+  auto pending = [this](Pending of) { return settle_references(of.first, std::move(of.second)); };
+  auto of_pending = [](const Pending& of) { return what(of.second.front(), of.first.id); };
+  CO_RETURN_IF_ERROR(co_await settle_all(std::move(uploads), pending, of_pending));
 
+  auto of_chunk = [](const ChunkId& chunk) { return xxh3(chunk.bytes); };
   auto unreferenced = [this](ChunkId chunk) { return condemn(chunk); };
-  CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.unreferenced), std::move(unreferenced)));
+  CO_RETURN_IF_ERROR(co_await settle_all(std::move(leftovers.unreferenced), unreferenced, of_chunk));
   auto overrated = [this](ChunkId chunk) { return lower(chunk); };
-  CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.overrated), std::move(overrated)));
+  CO_RETURN_IF_ERROR(co_await settle_all(std::move(leftovers.overrated), overrated, of_chunk));
   auto doomed = [this](DoomedChunk chunk) { return end_chunk(chunk); };
-  CO_RETURN_IF_ERROR(co_await for_each_of(env_, std::move(leftovers.doomed), std::move(doomed)));
+  auto of_doomed = [](const DoomedChunk& chunk) { return xxh3(chunk.chunk.bytes); };
+  CO_RETURN_IF_ERROR(co_await settle_all(std::move(leftovers.doomed), doomed, of_doomed));
   co_return co_await forget_operations(std::move(leftovers.operations));
 }
 
 Task<Status> Janitor::settle_upload(SilentUpload upload) {
-  Status settled = co_await chunks_.settle_upload(upload.name, upload.silent_since, nodes_, kWalkPatience);
+  Status settled = co_await chunks_.settle_upload(upload.name, upload.version, upload.settled, nodes_, kStepPatience);
   if (settled.ok()) ++stats_.uploads;
   co_return settled;
 }
 
 Task<Status> Janitor::settle_release(dht::Key release) {
-  Status settled = co_await chunks_.settle_release(std::move(release), nodes_, kWalkPatience);
+  Status settled = co_await chunks_.settle_release(std::move(release), nodes_, kStepPatience);
   if (settled.ok()) ++stats_.releases;
   co_return settled;
 }
@@ -119,7 +151,7 @@ Task<Status> Janitor::end_chunk(DoomedChunk doomed) {
   ChunkRecords::Erase erase_copy = [this](NodeId node, ChunkId of, CopyNumber up_to) { return erase(node, of, up_to); };
   for (std::size_t step = 0; step < kDropStepsMax; ++step) {
     CO_ASSIGN_OR_RETURN(DropProgress progress,
-                        co_await chunks_.drop_step(doomed.chunk, doomed.condemned_before, erase_copy, kStepPatience));
+                        co_await chunks_.drop_step(doomed.chunk, doomed.condemned, erase_copy, kStepPatience));
     if (progress == DropProgress::gone) ++stats_.forgotten_chunks;
     if (progress != DropProgress::more) break;
   }

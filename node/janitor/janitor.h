@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 
+#include "base/window.h"
 #include "node/files/chunk_records.h"
 #include "node/upkeep/survey.h"
 
@@ -28,6 +30,11 @@ class Janitor {
   const JanitorStats& stats() const { return stats_; }
 
  private:
+  using What = std::uint64_t;  // a piece of work, by a hash
+  template <class T, class Make, class Name>
+  Task<Status> settle_all(std::vector<T> items, Make make, Name name);
+  Task<void> try_one(Task<Status> task, What what, Permit permit);
+  bool may_try(What what);
   Task<Status> settle_upload(SilentUpload upload);
   Task<Status> settle_release(dht::Key release);
   Task<Status> settle_references(UploadName upload, std::vector<ChunkId> chunks);
@@ -43,6 +50,7 @@ class Janitor {
   chunker::NodeSource& nodes_;
   Places& places_;
   const Erase erase_;
+  std::map<What, Instant> not_before_;  // what took long and came to nothing
   JanitorStats stats_;
 };
 

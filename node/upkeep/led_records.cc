@@ -22,6 +22,15 @@ const dht::Partition* HostRecords::state(dht::PartitionNumber partition) const {
   return machine ? &machine->state() : nullptr;
 }
 
+std::vector<LedRecords::Newest> HostRecords::held() const {
+  std::vector<Newest> held;
+  for (dht::groups::GroupId group : host_.groups()) {
+    auto view = host_.view(group);
+    if (view && !view->damaged) held.emplace_back(group, view->applied);
+  }
+  return held;
+}
+
 Task<Status> walk_records(Env& env, const LedRecords& records, dht::PartitionNumber partition, dht::Key from,
                           VisitRecord visit) {
   while (true) {

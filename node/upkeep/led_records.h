@@ -18,6 +18,9 @@ class LedRecords {
   // The state of one of them; null when it is not led here (any more). Good until the next wait. What it shows may be
   // overtaken at any time: it is where to look, and conditional writes decide.
   virtual const dht::Partition* state(dht::PartitionNumber partition) const = 0;
+  // All partitions of which this node has a replica, whether it leads them or not, and the newest version in each.
+  using Newest = std::pair<dht::PartitionNumber, dht::Version>;
+  virtual std::vector<Newest> held() const = 0;
 };
 
 class HostRecords final : public LedRecords {
@@ -25,6 +28,7 @@ class HostRecords final : public LedRecords {
   explicit HostRecords(dht::groups::Host& host) : host_(host) {}
   std::vector<dht::PartitionNumber> led() const override;
   const dht::Partition* state(dht::PartitionNumber partition) const override;
+  std::vector<Newest> held() const override;
 
  private:
   dht::groups::Host& host_;

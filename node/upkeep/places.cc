@@ -16,24 +16,39 @@ HolderHealth MemberPlaces::health(const NodeId& node) const {
   return directory_.health(node) == dht::Health::dead ? HolderHealth::away : HolderHealth::well;
 }
 
-std::size_t MemberPlaces::silent() const {
-  std::size_t silent = 0;
-  for (std::size_t place = 0; place < directory_.size(); ++place)
-    if (dht::belongs(directory_.standing_at(place)) && directory_.health_at(place) == dht::Health::dead) ++silent;
-  return silent;
+MemberPlaces::Dead MemberPlaces::dead() const {
+  look();
+  Dead dead;
+  const Instant now = clock_.now();
+  for (std::size_t place = 0; place < dead_since_.size(); ++place) {
+    if (!dead_since_[place] || !dht::belongs(directory_.standing_at(place))) continue;
+    ++(now - *dead_since_[place] < kRecentDeath ? dead.recent : dead.long_since);
+  }
+  return dead;
 }
 
+std::size_t MemberPlaces::members() const { return directory_.belonging() - dead().long_since; }
+std::size_t MemberPlaces::silent() const { return dead().recent; }
+
 // Of all that members tell of themselves (new lives, doubts, addresses) only death matters to what they hold.
-std::uint64_t MemberPlaces::changes() const {
-  bool placed_anew = placed_ != directory_.placement_changes();
-  if (!placed_anew && heard_ == directory_.changes()) return changes_;
+void MemberPlaces::look() const {
+  bool news = placed_ != directory_.placement_changes();
+  if (!news && heard_ == directory_.changes()) return;
   heard_ = directory_.changes();
   placed_ = directory_.placement_changes();
-  std::vector<bool> dead(directory_.size());
-  for (std::size_t place = 0; place < dead.size(); ++place)
-    dead[place] = directory_.health_at(place) == dht::Health::dead;
-  if (placed_anew || dead != dead_) ++changes_;
-  dead_ = std::move(dead);
+  dead_since_.resize(directory_.size());
+  for (std::size_t place = 0; place < dead_since_.size(); ++place) {
+    bool dead = directory_.health_at(place) == dht::Health::dead;
+    if (dead == dead_since_[place].has_value()) continue;
+    news = true;
+    dead_since_[place].reset();
+    if (dead) dead_since_[place] = clock_.now();
+  }
+  if (news) ++changes_;
+}
+
+std::uint64_t MemberPlaces::changes() const {
+  look();
   return changes_;
 }
 

@@ -2,16 +2,23 @@
 
 #include <algorithm>
 
-#include "base/hash.h"
-
 namespace vortex::node {
 
 namespace {
 
-template <class T>
-void note(std::vector<T>& list, T item) {
-  if (list.size() < kFindingsMax) list.push_back(std::move(item));
-}
+enum class Kind : std::uint8_t {
+  upload,
+  release,
+  reference,
+  unreferenced,
+  overrated,
+  doomed,
+  operation,
+  endangered,
+  missing,
+  misplaced,
+};
+static_assert(kFindingKinds == static_cast<std::size_t>(Kind::misplaced) + 1);
 
 std::optional<Id> id_behind(ByteView name) {
   if (name.size() != Id::kSize) return std::nullopt;
@@ -23,7 +30,8 @@ std::optional<Id> id_behind(ByteView name) {
 // The records of one chunk stand together, its own before those that refer to it.
 class Surveyor {
  public:
-  Surveyor(Places& places, const SurveyTerms& terms) : places_(places), terms_(terms) {}
+  Surveyor(Places& places, const SurveyTerms& terms, const SurveyPlace& place)
+      : places_(places), terms_(terms), from_(place.from) {}
 
   void take(const dht::PackedRecord& record) {
     const dht::KeyView key = record.key();
@@ -32,7 +40,7 @@ class Surveyor {
     // Large values are elsewhere, and none of those looked into here can be: what they hold is asked for later.
     switch (static_cast<RecordKind>(key.name.front())) {
       case RecordKind::header:
-        if (key.name.size() == 1 && !record.elsewhere()) header(key.place, record.value());
+        if (key.name.size() == 1 && !record.elsewhere()) header(key.place, record.value(), record.version());
         break;
       case RecordKind::operation:
         operation(record);
@@ -50,26 +58,38 @@ class Surveyor {
         break;
     }
   }
-  Findings finish() {
+  Findings finish(SurveyPlace& place) {
     if (open_) close();
     std::sort(found_.needs.begin(), found_.needs.end());
+    // What lies before the place where a kind began has its turn in the next look.
+    for (std::size_t kind = 0; kind < kFindingKinds; ++kind) found_.more = found_.more || next_[kind] || from_[kind];
+    place.from = std::move(next_);
     return std::move(found_);
   }
 
  private:
-  // Has what bears this stamp been there for so long?
-  bool older(const dht::KeyView& key, FileTime at, Duration age) const {
-    if (at <= terms_.now || !terms_.stamps) return at <= terms_.now - FileTime(age.count());
-    std::uint64_t hash = xxh3(key.place.bytes) ^ xxh3(key.name);
-    return terms_.stamps->seen_for(hash, terms_.steady, age);
+  template <class T>
+  void note(Kind kind, const dht::KeyView& key, std::vector<T>& list, T item) {
+    const auto at = static_cast<std::size_t>(kind);
+    if (next_[at] || (from_[at] && compare(key, dht::KeyView(*from_[at])) < 0)) return;
+    if (noted_[at]++ < kFindingsMax) {
+      list.push_back(std::move(item));
+    } else {
+      next_[at] = key.copy();
+    }
   }
 
-  void header(const Id& place, ByteView value) {
+  bool unchanged_for(dht::Version version, Duration age) const {
+    return terms_.ages && version <= terms_.ages->unchanged_for(age, terms_.now);
+  }
+
+  void header(const Id& place, ByteView value, dht::Version version) {
     auto record = chunk_record_in(place, value);
     if (!record) return;
     open_ = true;
     chunk_ = place;
     record_ = std::move(*record);
+    version_ = version;
     references_ = 0;
     replicas_ = 0;
   }
@@ -87,27 +107,30 @@ class Surveyor {
     PendingReference pending;
     pending.chunk = key.place;
     pending.upload = reference->upload;
-    note(found_.leftovers.references, std::move(pending));
+    note(Kind::reference, key, found_.leftovers.references, std::move(pending));
   }
 
   void close() {
     open_ = false;
     ChunkCensus& census = found_.census;
-    if (references_ == 0 && record_.condemned == 0) note(found_.leftovers.unreferenced, chunk_);
-    bool doomed = record_.condemned != 0 && references_ == 0;
     const ByteVector header = begin_of(RecordKind::header);
-    bool due = doomed && older(dht::KeyView(chunk_, header), record_.condemned, terms_.reclaim_grace);
+    const dht::KeyView key(chunk_, header);
+    if (references_ == 0 && record_.condemned == 0)
+      note(Kind::unreferenced, key, found_.leftovers.unreferenced, chunk_);
+    bool doomed = record_.condemned != 0 && references_ == 0;
+    // One that nobody holds any more has nothing to wait for.
+    bool due = doomed && (record_.holders.empty() || unchanged_for(version_, terms_.reclaim_grace));
     if (due || !record_.drops.empty()) {
       DoomedChunk chunk;
       chunk.chunk = chunk_;
-      if (due) chunk.condemned_before = record_.condemned + 1;
-      note(found_.leftovers.doomed, chunk);
+      if (due) chunk.condemned = record_.condemned;
+      note(Kind::doomed, key, found_.leftovers.doomed, chunk);
     }
     if (references_ == 0) {
       ++census.condemned;
       return;
     }
-    if (replicas_ < record_.replicas) note(found_.leftovers.overrated, chunk_);
+    if (replicas_ < record_.replicas) note(Kind::overrated, key, found_.leftovers.overrated, chunk_);
     ChunkNeed need = judge(chunk_, record_, places_);
     ++census.chunks;
     census.bytes += record_.stored_size;
@@ -118,12 +141,14 @@ class Surveyor {
     census.bytes_missing += need.add.size() * record_.stored_size;
     if (need.idle()) return;
     RepairNeed task;
-    task.urgency = Urgency::misplaced;
-    if (need.under() && !need.add.empty()) task.urgency = Urgency::missing;
-    if (need.endangered && !need.add.empty()) task.urgency = Urgency::endangered;
+    Kind kind = Kind::misplaced;
+    if (need.under() && !need.add.empty()) kind = Kind::missing;
+    if (need.endangered && !need.add.empty()) kind = Kind::endangered;
+    if (kind == Kind::missing) task.urgency = Urgency::missing;
+    if (kind == Kind::endangered) task.urgency = Urgency::endangered;
     task.chunk = chunk_;
     task.size = record_.stored_size;
-    note(found_.needs, task);
+    note(kind, key, found_.needs, task);
   }
 
   void upload(const dht::PackedRecord& record) {
@@ -133,61 +158,45 @@ class Surveyor {
     SilentUpload silent;
     silent.name.place = key.place;
     silent.name.id = *id;
-    silent.silent_since = terms_.now - FileTime(terms_.upload_silence.count());
+    silent.version = record.version();
+    silent.settled = unchanged_for(record.version(), terms_.unconfirmed_kept);
+    Duration age = terms_.upload_silence;
     if (!record.elsewhere()) {
       auto upload = decode_record<Upload>(record.value());
       if (!upload.ok()) return;
-      Duration age = upload->state == UploadState::open ? terms_.upload_silence : terms_.follow_up;
-      if (!older(key, upload->renewed, age)) return;
-      silent.silent_since = upload->renewed + 1;
+      if (upload->state != UploadState::open) age = terms_.follow_up;
     }
-    note(found_.leftovers.uploads, silent);
+    if (unchanged_for(record.version(), age)) note(Kind::upload, key, found_.leftovers.uploads, silent);
   }
 
   void release(const dht::PackedRecord& record) {
-    if (!record.elsewhere()) {
-      auto release = decode_record<Release>(record.value());
-      if (!release.ok() || !older(record.key(), release->at, terms_.follow_up)) return;
-    }
-    note(found_.leftovers.releases, record.key().copy());
+    if (!unchanged_for(record.version(), terms_.follow_up)) return;
+    note(Kind::release, record.key(), found_.leftovers.releases, record.key().copy());
   }
 
   void operation(const dht::PackedRecord& record) {
-    auto operation = decode_record<OperationRecord>(record.value());
-    if (!operation.ok() || !older(record.key(), operation->at, terms_.operations_kept)) return;
+    if (!unchanged_for(record.version(), terms_.operations_kept)) return;
     VersionedKey old;
     old.key = record.key().copy();
     old.version = record.version();
-    note(found_.leftovers.operations, std::move(old));
+    note(Kind::operation, record.key(), found_.leftovers.operations, std::move(old));
   }
 
   Places& places_;
   const SurveyTerms& terms_;
+  const std::array<std::optional<dht::Key>, kFindingKinds> from_;
+  std::array<std::optional<dht::Key>, kFindingKinds> next_;
+  std::array<std::size_t, kFindingKinds> noted_{};
   Findings found_;
   bool open_ = false;
   Id chunk_;
   ChunkRecord record_;
+  dht::Version version_ = 0;
   std::size_t references_ = 0;
   std::uint8_t replicas_ = 0;
 };
 
 }  // namespace
-
-bool FutureStamps::seen_for(std::uint64_t key, Instant now, Duration age) {
-  auto seen = seen_.find(key);
-  if (seen == seen_.end()) {
-    if (seen_.size() >= kStampsMax) return false;
-    seen = seen_.emplace(key, Seen()).first;
-    seen->second.since = now;
-  }
-  seen->second.look = look_;
-  return now - seen->second.since >= age;
-}
-
-void FutureStamps::end_look() {
-  std::erase_if(seen_, [this](const auto& entry) { return entry.second.look != look_; });
-  ++look_;
-}
 
 void ChunkCensus::add(const ChunkCensus& other) {
   chunks += other.chunks;
@@ -209,8 +218,8 @@ std::optional<ChunkRecord> chunk_record_in(const Id& place, ByteView value) {
 }
 
 Task<Result<Findings>> survey(Env& env, const LedRecords& records, dht::PartitionNumber partition, Places& places,
-                              SurveyTerms terms) {
-  Surveyor surveyor(places, terms);
+                              SurveyTerms terms, SurveyPlace& place) {
+  Surveyor surveyor(places, terms, place);
   Surveyor* to = &surveyor;
   VisitRecord visit = [to](const dht::PackedRecord& record) {
     to->take(record);
@@ -218,7 +227,7 @@ Task<Result<Findings>> survey(Env& env, const LedRecords& records, dht::Partitio
   };
   dht::Key first;
   CO_RETURN_IF_ERROR(co_await walk_records(env, records, partition, std::move(first), std::move(visit)));
-  co_return surveyor.finish();
+  co_return surveyor.finish(place);
 }
 
 }  // namespace vortex::node

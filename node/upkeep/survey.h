@@ -1,51 +1,41 @@
 // One look over all records of a partition that this node leads: what there is to count, and what there is to do.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <vector>
 
 #include "node/files/keys.h"
 #include "node/files/upload.h"
+#include "node/upkeep/ages.h"
 #include "node/upkeep/judge.h"
 #include "node/upkeep/led_records.h"
 
 namespace vortex::node {
 
-// Stamps that lie in the future by this node's wall clock: then a clock jumped or differs, and what counts is how long
-// this node has seen them.
-class FutureStamps {
- public:
-  // Seen for so long, as of all calls with this key in looks that followed each other?
-  bool seen_for(std::uint64_t key, Instant now, Duration age);
-  // A look over everything has ended.
-  void end_look();
-
- private:
-  static constexpr std::size_t kStampsMax = 64 * 1024;
-  struct Seen {
-    Instant since;
-    std::uint64_t look = 0;
-  };
-  std::map<std::uint64_t, Seen> seen_;
-  std::uint64_t look_ = 0;
-};
-
 // When records that somebody else may still see to become the janitor's.
 struct SurveyTerms {
-  FileTime now = 0;  // wall time
-  Instant steady{};
-  FutureStamps* stamps = nullptr;
+  Instant now{};
+  const Ages* ages = nullptr;                       // of this partition
   Duration upload_silence = std::chrono::hours(1);  // an open upload not renewed for so long is given up
   Duration follow_up = seconds(30);                 // what a commit leaves is left to its own node for so long
   Duration reclaim_grace = std::chrono::hours(1);   // a chunk that nobody refers to stays for so long
   Duration operations_kept = std::chrono::minutes(15);
+  // A committed upload whose manifest has changed since is kept for so long: until everybody has met what refers to it.
+  Duration unconfirmed_kept = std::chrono::hours(24);
 
   SurveyTerms() {}
 };
 
-// Of every kind in one look; what is beyond is found by the next one.
-inline constexpr std::size_t kFindingsMax = 64 * 1024;
+// Of every kind in one look at a partition.
+inline constexpr std::size_t kFindingsMax = 4096;
+inline constexpr std::size_t kFindingKinds = 10;
+// Where the next look begins to note findings of each kind, when there were more: so each has its turn, whatever
+// becomes of the others.
+struct SurveyPlace {
+  std::array<std::optional<dht::Key>, kFindingKinds> from;
+};
 
 struct PendingReference {
   ChunkId chunk;
@@ -53,11 +43,12 @@ struct PendingReference {
 };
 struct SilentUpload {
   UploadName name;
-  FileTime silent_since = 0;  // an open one that was not renewed from then on is given up
+  dht::Version version = 0;  // an open one that still has it is given up
+  bool settled = false;      // nothing refers to it any more that was not confirmed
 };
 struct DoomedChunk {
   ChunkId chunk;
-  FileTime condemned_before = 0;
+  FileTime condemned = 0;  // its end has come if it is still condemned since then; 0: only its drops are due
 };
 struct VersionedKey {
   dht::Key key;
@@ -95,13 +86,14 @@ struct Findings {
   Leftovers leftovers;
   ChunkCensus census;
   std::vector<RepairNeed> needs;
+  bool more = false;  // than could be noted
 };
 
 // Is this header record, in this place, a chunk's? A directory's and an inode's begin with their own ids.
 std::optional<ChunkRecord> chunk_record_in(const Id& place, ByteView value);
 
-// `not_leader` when the partition is not led here to the end.
+// Goes on noting at `place`, which is moved on. `not_leader` when the partition is not led here to the end.
 Task<Result<Findings>> survey(Env& env, const LedRecords& records, dht::PartitionNumber partition, Places& places,
-                              SurveyTerms terms);
+                              SurveyTerms terms, SurveyPlace& place);
 
 }  // namespace vortex::node

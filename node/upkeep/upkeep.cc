@@ -12,6 +12,9 @@ constexpr int kRestShare = 4;
 constexpr Duration kRestMax = std::chrono::minutes(1);
 // How often to see whether anybody's turn has come; and the least time between two looks at the same partition.
 constexpr Duration kGlance = milliseconds(100);
+constexpr Duration kAgesEvery = seconds(1);
+// Partitions in which the janitor is at work at once, so that one with much to do keeps no other waiting.
+constexpr std::size_t kTidiedAtOnce = 4;
 }  // namespace
 
 Upkeep::Upkeep(Env& env, const LedRecords& records, Places& places, Janitor& janitor, UpkeepOptions options)
@@ -25,7 +28,7 @@ Upkeep::Upkeep(Env& env, const LedRecords& records, Places& places, Janitor& jan
 
 void Upkeep::start() {
   tasks_.spawn(run());
-  tasks_.spawn(tidy());
+  for (std::size_t i = 0; i < kTidiedAtOnce; ++i) tasks_.spawn(tidy());
 }
 
 Task<void> Upkeep::stop() { return tasks_.stop(); }
@@ -35,20 +38,32 @@ void Upkeep::hurry(dht::PartitionNumber partition) {
   if (watched != watched_.end()) watched->second.hurry = true;
 }
 
-SurveyTerms Upkeep::terms(FutureStamps& stamps) {
+SurveyTerms Upkeep::terms(dht::PartitionNumber partition) const {
   SurveyTerms terms;
-  terms.now = env_.clock().wall_now().time_since_epoch().count();
-  terms.steady = env_.now();
-  terms.stamps = &stamps;
+  terms.now = env_.now();
+  auto ages = ages_.find(partition);
+  if (ages != ages_.end()) terms.ages = &ages->second;
   terms.upload_silence = options_.upload_silence;
   terms.follow_up = options_.follow_up;
   terms.reclaim_grace = options_.reclaim_grace;
   return terms;
 }
 
+void Upkeep::note_ages() {
+  const Instant now = env_.now();
+  if (!ages_.empty() && now - aged_ < kAgesEvery) return;
+  aged_ = now;
+  std::vector<LedRecords::Newest> held = records_.held();
+  std::erase_if(ages_, [&held](const auto& known) {
+    return !std::ranges::binary_search(held, known.first, {}, &LedRecords::Newest::first);
+  });
+  for (const auto& [partition, version] : held) ages_[partition].saw(now, version);
+}
+
 void Upkeep::follow_leaderships() {
   std::vector<dht::PartitionNumber> led = records_.led();
   std::erase_if(watched_, [&led](const auto& watched) { return !std::ranges::binary_search(led, watched.first); });
+  std::erase_if(leftovers_, [this](const auto& left) { return !watched_.contains(left.first); });
   for (dht::PartitionNumber partition : led) watched_.try_emplace(partition);
 }
 
@@ -77,15 +92,14 @@ Task<Status> Upkeep::look_at(dht::PartitionNumber partition) {
   const std::uint64_t places_at = places_.changes();
   watched->second.looked = env_.now();
   watched->second.hurry = false;
-  // Leaderships may be followed anew only between looks: only then does anything leave the map.
-  auto found = co_await survey(env_, records_, partition, places_, terms(watched->second.stamps));
+  // What the look uses leaves the maps only between looks.
+  auto found = co_await survey(env_, records_, partition, places_, terms(partition), watched->second.place);
   if (found.is(Code::not_leader)) co_return Status();
   if (!found.ok()) co_return found.error();
   watched->second.census = found->census;
   watched->second.places_at = places_at;
-  watched->second.stamps.end_look();
   if (on_needs_) on_needs_(partition, std::move(found->needs));
-  if (!tidying_) leftovers_.push_back(std::move(found->leftovers));
+  leftovers_[partition] = std::move(found->leftovers);
   co_return Status();
 }
 
@@ -108,6 +122,7 @@ Task<void> Upkeep::run() {
   Status waited = co_await sleep_for(env_, options_.quiet);
   while (waited.ok()) {
     follow_leaderships();
+    note_ages();
     std::vector<dht::PartitionNumber> turns;
     if (env_.now() >= urgent_rested_) turns = due(env_.now() < rested_);
     if (turns.empty()) {
@@ -118,21 +133,33 @@ Task<void> Upkeep::run() {
   }
 }
 
-// The janitor works beside the looks, on what one of them found.
+// Each partition in its turn.
+std::optional<dht::PartitionNumber> Upkeep::next_to_tidy() {
+  auto next = leftovers_.upper_bound(tidied_last_);
+  for (std::size_t tried = 0; tried < leftovers_.size(); ++tried, ++next) {
+    if (next == leftovers_.end()) next = leftovers_.begin();
+    if (!tidied_.contains(next->first)) return next->first;
+  }
+  return std::nullopt;
+}
+
+// The janitor works beside the looks, on what they found.
 Task<void> Upkeep::tidy() {
   while (true) {
-    while (leftovers_.empty()) {
+    auto next = next_to_tidy();
+    if (!next) {
       bool woken = co_await found_.wait();
       if (!woken) co_return;
+      continue;
     }
-    tidying_ = true;
-    std::vector<Leftovers> all = std::exchange(leftovers_, {});
-    for (Leftovers& leftovers : all) {
-      (void)(co_await janitor_.settle(std::move(leftovers))).ok();
-      Status slept = co_await sleep_for(env_, kWalkPause);
-      if (!slept.ok()) co_return;
-    }
-    tidying_ = false;
+    tidied_last_ = *next;
+    auto found = leftovers_.extract(*next);
+    tidied_.insert(*next);
+    Status settled = co_await janitor_.settle(std::move(found.mapped()));
+    tidied_.erase(*next);
+    if (settled.is(Code::cancelled)) co_return;
+    Status slept = co_await sleep_for(env_, kWalkPause);
+    if (!slept.ok()) co_return;
   }
 }
 

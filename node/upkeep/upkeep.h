@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/event.h"
 #include "base/task_group.h"
@@ -55,7 +56,7 @@ class Upkeep {
     std::uint64_t places_at = 0;        // Places::changes() then
     std::optional<Instant> looked;
     bool hurry = false;
-    FutureStamps stamps;
+    SurveyPlace place;  // where the next look goes on
   };
 
   Task<void> run();
@@ -66,7 +67,9 @@ class Upkeep {
   std::vector<dht::PartitionNumber> due(bool urgent) const;
   Task<Status> look(std::vector<dht::PartitionNumber> partitions);
   Task<Status> look_at(dht::PartitionNumber partition);
-  SurveyTerms terms(FutureStamps& stamps);
+  SurveyTerms terms(dht::PartitionNumber partition) const;
+  void note_ages();
+  std::optional<dht::PartitionNumber> next_to_tidy();
 
   Env& env_;
   const LedRecords& records_;
@@ -76,11 +79,14 @@ class Upkeep {
   OnNeeds on_needs_;
   OnLook on_look_;
   std::map<dht::PartitionNumber, Watched> watched_;
-  std::vector<Leftovers> leftovers_;  // of the last look, for the janitor
+  std::map<dht::PartitionNumber, Ages> ages_;  // of all held here, so that who takes a lead over knows them
+  Instant aged_{};
+  std::map<dht::PartitionNumber, Leftovers> leftovers_;  // of the last look at each, for the janitor
+  std::set<dht::PartitionNumber> tidied_;                // just now
+  dht::PartitionNumber tidied_last_ = 0;
   Event found_;
   Instant rested_{};         // until then nobody has his regular turn
   Instant urgent_rested_{};  // nor anybody at all
-  bool tidying_ = false;
   TaskGroup tasks_;
 };
 

@@ -116,6 +116,12 @@ std::vector<dht::PartitionNumber> RosterRecords::led() const {
 const dht::Partition* RosterRecords::state(dht::PartitionNumber partition) const {
   return roster_.leads(self_, partition) ? &roster_.facts().partitions->partition(partition) : nullptr;
 }
+std::vector<node::LedRecords::Newest> RosterRecords::held() const {
+  std::vector<Newest> held;
+  for (dht::PartitionNumber partition = 0; partition < roster_.facts().partitions->count(); ++partition)
+    held.emplace_back(partition, roster_.facts().partitions->newest(partition));
+  return held;
+}
 std::optional<NodeId> RosterRecords::leader(dht::PartitionNumber partition) {
   auto number = roster_.leader(partition);
   if (!number) return std::nullopt;

@@ -91,6 +91,7 @@ class RosterRecords final : public node::LedRecords, public node::PartitionLeade
   RosterRecords(const Roster& roster, std::size_t self) : roster_(roster), self_(self) {}
   std::vector<dht::PartitionNumber> led() const override;
   const dht::Partition* state(dht::PartitionNumber partition) const override;
+  std::vector<Newest> held() const override;
   std::uint32_t partitions() override { return roster_.facts().partitions->count(); }
   std::optional<NodeId> leader(dht::PartitionNumber partition) override;
   Task<Status> find_leader(dht::PartitionNumber) override { co_return Status(); }

@@ -21,6 +21,8 @@ class LocalPartitions {
 
   std::uint32_t count() const { return static_cast<std::uint32_t>(partitions_.size()); }
   Partition& partition(PartitionNumber number) { return partitions_.at(number).state; }
+  // The newest version in it.
+  Version newest(PartitionNumber number) const { return partitions_.at(number).last_index; }
   // Atomic, at this moment.
   std::optional<Record> get(const Key& key);
   Page scan(const Id& place, const ByteVector& from, const ByteVector& end, ScanLimits limits);

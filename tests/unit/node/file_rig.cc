@@ -126,6 +126,12 @@ std::vector<dht::PartitionNumber> AllLed::led() const {
   return all;
 }
 
+std::vector<LedRecords::Newest> AllLed::held() const {
+  std::vector<Newest> held;
+  for (dht::PartitionNumber partition : led()) held.emplace_back(partition, partitions_.newest(partition));
+  return held;
+}
+
 HolderHealth MemoryPlaces::health(const NodeId& node) const {
   auto said = other_health.find(node);
   if (said != other_health.end()) return said->second;
@@ -232,17 +238,20 @@ Status FileRig::rename(const std::string& from, const std::string& to) {
 }
 
 void FileRig::janitor() {
-  SurveyTerms future;
-  future.now = FileTime(4'000'000'000'000'000'000);
-  for (int round = 0; round < 4; ++round) look(future, true);
+  for (int round = 0; round < 4; ++round) look(std::chrono::hours(48), true);
 }
 
-ChunkCensus FileRig::look(SurveyTerms terms, bool settle) {
+ChunkCensus FileRig::look(Duration later, bool settle, SurveyTerms terms) {
   needs.clear();
   ChunkCensus sum;
+  const Instant now = machine.env().now();
+  for (const auto& [partition, version] : led.held()) ages[partition].saw(now, version);
+  terms.now = now + later;
   auto body = [](Env& env, FileRig* rig, SurveyTerms with, bool and_settle, ChunkCensus* into) -> Task<Status> {
     for (dht::PartitionNumber partition : rig->led.led()) {
-      CO_ASSIGN_OR_RETURN(Findings found, co_await survey(env, rig->led, partition, rig->places, with));
+      with.ages = &rig->ages[partition];
+      SurveyPlace& place = rig->looked[partition];
+      CO_ASSIGN_OR_RETURN(Findings found, co_await survey(env, rig->led, partition, rig->places, with, place));
       into->add(found.census);
       rig->needs.insert(rig->needs.end(), found.needs.begin(), found.needs.end());
       if (and_settle) CO_RETURN_IF_ERROR(co_await rig->keeper.settle(std::move(found.leftovers)));

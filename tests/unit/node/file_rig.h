@@ -89,6 +89,7 @@ class AllLed final : public LedRecords {
   const dht::Partition* state(dht::PartitionNumber partition) const override {
     return &partitions_.partition(partition);
   }
+  std::vector<Newest> held() const override;
 
  private:
   dht::LocalPartitions& partitions_;
@@ -132,8 +133,9 @@ struct FileRig {
   Status rename(const std::string& from, const std::string& to);
   // The janitor's rounds over all records: as if everything had been silent for long.
   void janitor();
-  // One look over all records, with what it found for the janitor settled or not.
-  ChunkCensus look(SurveyTerms terms, bool settle);
+  // One look over all records, as if it were later by so much, with what it found for the janitor settled or not.
+  ChunkCensus look(Duration later, bool settle) { return look(later, settle, SurveyTerms()); }
+  ChunkCensus look(Duration later, bool settle, SurveyTerms terms);
   // What the service does behind a commit has been done.
   void settle() { world.run_for(seconds(5)); }
   AuditReport audit();
@@ -157,6 +159,8 @@ struct FileRig {
   AllLed led;
   MemoryPlaces places;
   Janitor keeper;
+  std::map<dht::PartitionNumber, Ages> ages;
+  std::map<dht::PartitionNumber, SurveyPlace> looked;
   std::vector<RepairNeed> needs;  // of the last look
   Caller root = Caller::root();
 };

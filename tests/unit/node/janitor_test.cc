@@ -5,12 +5,6 @@ namespace vortex::node {
 
 namespace {
 
-SurveyTerms in(FileRig& rig, Duration later) {
-  SurveyTerms terms;
-  terms.now = (rig.machine.env().clock().wall_now() + later).time_since_epoch().count();
-  return terms;
-}
-
 std::size_t copies(FileRig& rig) {
   std::size_t count = 0;
   for (const auto& [id, node] : rig.holders.all()) count += node.copies.size();
@@ -38,11 +32,11 @@ TEST_CASE("a deleted file gives its space back by itself, after the grace and no
   REQUIRE(copies(rig) > 0);
   REQUIRE(rig.unlink("/f").ok());
   rig.settle();
-  rig.look(in(rig, std::chrono::minutes(50)), true);
+  rig.look(std::chrono::minutes(50), true);
   EXPECT_GT(copies(rig), 0);
-  rig.look(in(rig, std::chrono::minutes(70)), true);
+  rig.look(std::chrono::minutes(70), true);
   EXPECT_EQ(copies(rig), 0);
-  EXPECT_EQ(rig.look(in(rig, Duration(0)), false).condemned, 0);
+  EXPECT_EQ(rig.look(Duration(0), false).condemned, 0);
   EXPECT_EQ(rig.audit().chunks, 0);
 }
 
@@ -68,19 +62,17 @@ TEST_CASE("an upload whose writer is silent is given up, and one that goes on is
   };
   auto opened = rig.world.run(rig.machine, begin, &rig);
   REQUIRE(opened.ok());
-  SurveyTerms soon = in(rig, std::chrono::minutes(5));
-  soon.upload_silence = std::chrono::minutes(10);
-  rig.look(soon, true);
+  SurveyTerms terms;
+  terms.upload_silence = std::chrono::minutes(10);
+  rig.look(std::chrono::minutes(5), true, terms);
   EXPECT_EQ(records_of(rig, RecordKind::reference), 1);
   EXPECT_EQ(records_of(rig, RecordKind::upload), 1);
-  SurveyTerms later = in(rig, std::chrono::minutes(11));
-  later.upload_silence = std::chrono::minutes(10);
   // Aborted; its references found to be nobody's; forgotten.
-  for (int round = 0; round < 3; ++round) rig.look(later, true);
+  for (int round = 0; round < 3; ++round) rig.look(std::chrono::minutes(11), true, terms);
   EXPECT_EQ(records_of(rig, RecordKind::reference), 0);
   EXPECT_EQ(records_of(rig, RecordKind::upload), 0);
   EXPECT_EQ(copies(rig), 3);
-  rig.look(in(rig, std::chrono::hours(3)), true);
+  rig.look(std::chrono::hours(3), true);
   EXPECT_EQ(copies(rig), 0);
   EXPECT_EQ(rig.audit().defects, 0);
 }
@@ -93,13 +85,13 @@ TEST_CASE("a holder that is away keeps the others from nothing, and erases when 
   REQUIRE(rig.unlink("/f").ok());
   rig.settle();
   rig.places.other_health[away] = HolderHealth::away;
-  rig.look(in(rig, std::chrono::hours(2)), true);
+  rig.look(std::chrono::hours(2), true);
   EXPECT_EQ(rig.holders.copies_of(chunk), 1);
   EXPECT_EQ(rig.record(chunk).drops.size(), 1);
   // The same bytes are stored anew meanwhile: the drop that is left counts for the old copy alone.
   REQUIRE(rig.store("/g", random_bytes(4000, 1)).ok());
   rig.places.other_health.clear();
-  rig.look(in(rig, Duration(0)), true);
+  rig.look(Duration(0), true);
   EXPECT(rig.record(chunk).drops.empty());
   EXPECT_EQ(rig.holders.copies_of(chunk), 3);
   EXPECT(*rig.fetch("/g") == random_bytes(4000, 1));
@@ -114,7 +106,7 @@ TEST_CASE("a holder that is gone for good is not waited for") {
   REQUIRE(rig.unlink("/f").ok());
   rig.settle();
   rig.places.other_health[gone] = HolderHealth::gone;
-  rig.look(in(rig, std::chrono::hours(2)), true);
+  rig.look(std::chrono::hours(2), true);
   EXPECT_EQ(rig.audit().chunks, 0);
 }
 
@@ -142,6 +134,61 @@ TEST_CASE("bytes stored anew while their record goes are taken over by whoever s
   EXPECT(with_copies(stray, stored, 1).is(Code::too_few_nodes));
 }
 
+TEST_CASE("a wall clock that jumps by years ends no grace") {
+  FileRig rig;
+  REQUIRE(rig.store("/f", random_bytes(20'000, 1)).ok());
+  REQUIRE(rig.unlink("/f").ok());
+  rig.settle();
+  auto open = rig.run([&](Env&) { return rig.service.open_upload(rig.root, "/g", 0, seconds(1)); });
+  REQUIRE(open.ok());
+  const std::size_t before = copies(rig);
+  for (int hours : {24 * 365 * 3, -24 * 365 * 6}) {
+    rig.machine.jump_wall_clock(std::chrono::hours(hours));
+    for (int round = 0; round < 3; ++round) rig.look(seconds(5), true);
+    EXPECT_EQ(copies(rig), before);
+    EXPECT(rig.run([&](Env&) { return rig.chunk_records.open_upload_record(open->upload, seconds(1)); }).ok());
+  }
+  // And keeps none from ending.
+  rig.look(std::chrono::minutes(70), true);
+  EXPECT_EQ(copies(rig), 0);
+}
+
+TEST_CASE("what one look cannot note has its turn in the next, whatever becomes of the rest") {
+  FileRig rig;
+  const std::size_t many = 3 * kFindingsMax + 7;
+  dht::PartitionNumber partition = 0;
+  for (std::size_t i = 0; i < many; ++i) {
+    dht::Key key;
+    key.place = sha256(as_bytes("one directory"));
+    key.name = begin_of(RecordKind::operation);
+    for (int shift = 24; shift >= 0; shift -= 8) key.name.push_back(static_cast<std::uint8_t>(i >> shift));
+    dht::Batch batch;
+    Plan plan;
+    plan.write(key, encode_record(OperationRecord()));
+    partition = dht::partition_of(key.place, rig.partitions.count());
+    REQUIRE(rig.partitions.commit(plan.take()).done);
+  }
+  rig.look(Duration(0), false);
+  std::set<dht::Key> met;
+  std::size_t looks = 0;
+  // Nothing of it is ever settled.
+  for (bool more = true; more && looks < 10; ++looks) {
+    auto look = [](Env& env, FileRig* of, dht::PartitionNumber in) -> Task<Result<Findings>> {
+      SurveyTerms terms;
+      terms.now = env.now() + std::chrono::hours(1);
+      terms.ages = &of->ages[in];
+      co_return co_await survey(env, of->led, in, of->places, terms, of->looked[in]);
+    };
+    auto found = rig.world.run(rig.machine, look, &rig, partition);
+    REQUIRE(found.ok());
+    EXPECT_LE(found->leftovers.operations.size(), kFindingsMax);
+    for (const VersionedKey& operation : found->leftovers.operations) met.insert(operation.key);
+    more = met.size() < many;
+  }
+  EXPECT_EQ(met.size(), many);
+  EXPECT_EQ(looks, 4);
+}
+
 TEST_CASE("names of operations are forgotten when they are old") {
   FileRig rig;
   Change change;
@@ -151,9 +198,9 @@ TEST_CASE("names of operations are forgotten when they are old") {
       rig.run([&](Env&) { return rig.service.store_small(rig.root, "/small", ByteVector(10), Attributes(), change); })
           .ok());
   REQUIRE_EQ(records_of(rig, RecordKind::operation), 1);
-  rig.look(in(rig, std::chrono::minutes(10)), true);
+  rig.look(std::chrono::minutes(10), true);
   EXPECT_EQ(records_of(rig, RecordKind::operation), 1);
-  rig.look(in(rig, std::chrono::minutes(16)), true);
+  rig.look(std::chrono::minutes(16), true);
   EXPECT_EQ(records_of(rig, RecordKind::operation), 0);
 }
 
@@ -169,11 +216,11 @@ TEST_CASE("nobody wants so many copies any more: the wish goes down to the stron
   auto upload = rig.world.run(rig.machine, refer, &rig, chunk);
   REQUIRE(upload.ok());
   EXPECT_EQ(rig.record(chunk).replicas, 4);
-  EXPECT_EQ(rig.look(in(rig, Duration(0)), true).under, 1);
+  EXPECT_EQ(rig.look(Duration(0), true).under, 1);
   REQUIRE(rig.run([&](Env&) { return rig.chunk_records.abort_upload(*upload, seconds(1)); }).ok());
-  for (int round = 0; round < 3; ++round) rig.look(in(rig, std::chrono::minutes(2)), true);
+  for (int round = 0; round < 3; ++round) rig.look(std::chrono::minutes(2), true);
   EXPECT_EQ(rig.record(chunk).replicas, 3);
-  EXPECT_EQ(rig.look(in(rig, Duration(0)), true).under, 0);
+  EXPECT_EQ(rig.look(Duration(0), true).under, 0);
 }
 
 }  // namespace vortex::node

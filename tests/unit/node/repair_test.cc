@@ -71,11 +71,7 @@ struct RepairRig {
     few.tasks_at_once = 4;
     return few;
   }
-  ChunkCensus look() {
-    SurveyTerms terms;
-    terms.now = rig.machine.env().clock().wall_now().time_since_epoch().count();
-    return rig.look(terms, true);
-  }
+  ChunkCensus look() { return rig.look(Duration(0), true); }
   // Looks and works until nothing is left to do, or nothing can be done.
   ChunkCensus heal() {
     ChunkCensus census;

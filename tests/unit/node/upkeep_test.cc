@@ -2,6 +2,8 @@
 #include "node/upkeep/upkeep.h"
 
 #include "base/hash.h"
+#include "tests/unit/base/manual_clock.h"
+#include "tests/unit/net/fixed_random.h"
 #include "tests/unit/node/file_rig.h"
 
 namespace vortex::node {
@@ -16,6 +18,12 @@ class SomeLed final : public LedRecords {
   const dht::Partition* state(dht::PartitionNumber partition) const override {
     ++looks;
     return here.contains(partition) && !unready ? &partitions_.partition(partition) : nullptr;
+  }
+
+  std::vector<Newest> held() const override {
+    std::vector<Newest> held;
+    for (dht::PartitionNumber partition : led()) held.emplace_back(partition, partitions_.newest(partition));
+    return held;
   }
 
   std::set<dht::PartitionNumber> here;
@@ -128,7 +136,8 @@ TEST_CASE("all partitions are looked at again when members changed, and one when
 TEST_CASE("what members tell of themselves again and again leaves the counts as they are; deaths do not") {
   dht::Directory directory;
   for (std::size_t number = 1; number <= 3; ++number) REQUIRE(directory.merge(member(number)).ok());
-  MemberPlaces places(directory);
+  ManualClock clock;
+  MemberPlaces places(clock, directory);
   std::uint64_t before = places.changes();
   dht::Member it = member(2);
   for (it.incarnation = 1; it.incarnation < 20; ++it.incarnation) {
@@ -157,6 +166,61 @@ TEST_CASE("what members tell of themselves again and again leaves the counts as 
   REQUIRE(directory.merge(member(4)).ok());
   EXPECT(raised());
   EXPECT(!raised());
+}
+
+TEST_CASE("only those who died lately are a sign of a fault that befalls many at once") {
+  dht::Directory directory;
+  for (std::size_t number = 1; number <= 9; ++number) REQUIRE(directory.merge(member(number)).ok());
+  ManualClock clock;
+  MemberPlaces places(clock, directory);
+  EXPECT_EQ(places.silent(), 0);
+  auto dies = [&](std::size_t number) {
+    dht::Member it = member(number);
+    it.health = dht::Health::dead;
+    REQUIRE(directory.merge(it).ok());
+    (void)places.changes();
+  };
+  // One after the other, and never replaced.
+  for (std::size_t number = 1; number <= 4; ++number) {
+    dies(number);
+    EXPECT_EQ(places.silent(), 1);
+    EXPECT_EQ(places.members(), 10 - number);
+    clock.time += std::chrono::minutes(61);
+  }
+  EXPECT_EQ(places.silent(), 0);
+  EXPECT_EQ(places.members(), 5);
+  for (std::size_t number = 5; number <= 7; ++number) dies(number);
+  EXPECT_EQ(places.silent(), 3);
+  EXPECT_EQ(places.members(), 5);
+  dht::Member back = member(1);
+  ++back.incarnation;
+  REQUIRE(directory.merge(back).ok());
+  EXPECT_EQ(places.members(), 6);
+}
+
+TEST_CASE("ages are told a little late and never early, from a few moments, however long one watches") {
+  Ages ages;
+  net::test::FixedRandom random(7);
+  const Instant begun = Instant(std::chrono::hours(5));
+  std::map<dht::Version, Instant> written;
+  dht::Version version = 0;
+  Instant now = begun;
+  for (int step = 0; step < 40'000; ++step) {
+    now += milliseconds(1000 + random.below(500));
+    version += random.below(3);
+    ages.saw(now, version);
+    written.emplace(version, now);
+    for (Duration age : {Duration(seconds(30)), Duration(std::chrono::minutes(10)), Duration(std::chrono::hours(1))}) {
+      dht::Version old = ages.unchanged_for(age, now);
+      auto after = written.upper_bound(old);
+      // Whatever is called old has been there for so long; whatever has been there for a little longer is called old.
+      if (old > 0) EXPECT(now - written.at(old) >= age);
+      bool late = after != written.end() && now - after->second > age + age / 8 + seconds(2);
+      EXPECT(!late);
+    }
+  }
+  EXPECT_LT(ages.size(), 400);
+  EXPECT_EQ(Ages().unchanged_for(seconds(1), now), 0);
 }
 
 }  // namespace vortex::node

@@ -57,12 +57,16 @@ TEST_CASE("the janitor comes at any moment between the chunks and the commit: on
     ByteVector content = random_bytes(9000, 1);
     Begun begun;
     REQUIRE(rig.run([&](Env&) { return send_all(&rig, &begun, content); }).ok());
-    FileTime future = 4'000'000'000'000'000'000;
     if (steps > 0) {
-      auto settle = rig.run([&](Env&) {
-        return rig.chunk_records.settle_upload(begun.upload.upload, steps % 2 == 0 ? 0 : future, rig.reader,
-                                               seconds(1));
-      });
+      // What a look has seen, of this record or of an older one.
+      const UploadName name = begun.upload.upload;
+      auto record = rig.run(
+          [&](Env&) { return rig.records.get(key_of(name.place, RecordKind::upload, name.id.bytes), seconds(1)); });
+      REQUIRE(record.ok());
+      REQUIRE(record->has_value());
+      const dht::Version seen = (*record)->version - (steps % 2 == 0 ? 1 : 0);
+      auto settle =
+          rig.run([&](Env&) { return rig.chunk_records.settle_upload(name, seen, false, rig.reader, seconds(1)); });
       REQUIRE(settle.ok());
     }
     auto committed = commit(rig, begun);
@@ -143,14 +147,14 @@ TEST_CASE("a late drop spares a newer copy of the same bytes") {
   rig.settle();
   std::vector<std::pair<NodeId, CopyNumber>> late;
   // The drops are written down and sent, but the network keeps them.
-  FileTime future = 4'000'000'000'000'000'000;
+  FileTime condemned = rig.record(chunk).condemned;
   ChunkRecords::Erase lost = [&late](NodeId node, ChunkId, CopyNumber up_to) -> Task<Status> {
     late.emplace_back(node, up_to);
     return []() -> Task<Status> { co_return Code::timed_out; }();
   };
-  REQUIRE(rig.run([&](Env&) { return rig.chunk_records.drop_step(chunk, future, lost, seconds(1)); }).ok());
-  EXPECT(
-      rig.run([&](Env&) { return rig.chunk_records.drop_step(chunk, future, lost, seconds(1)); }).is(Code::timed_out));
+  REQUIRE(rig.run([&](Env&) { return rig.chunk_records.drop_step(chunk, condemned, lost, seconds(1)); }).ok());
+  EXPECT(rig.run([&](Env&) { return rig.chunk_records.drop_step(chunk, condemned, lost, seconds(1)); })
+             .is(Code::timed_out));
   REQUIRE_EQ(late.size(), 3);
   REQUIRE(rig.store("/g", content).ok());
   for (const auto& [node, up_to] : late)
