@@ -24,7 +24,8 @@ SimConnection::SimConnection(SimNetwork& network, Stream& stream, Stream::Side s
       peer_(stream.local(far_side(side))),
       local_(stream.local(side)),
       reader_(network.process().loop()),
-      writer_(network.process().loop()) {
+      writer_(network.process().loop()),
+      writes_now_(network.process().buggify("sim.write_now")) {
   previous_ = network_.last_;
   (previous_ ? previous_->next_ : network_.first_) = this;
   network_.last_ = this;
@@ -93,7 +94,33 @@ Task<Result<std::size_t>> SimConnection::read_some(MutableBytes into) {
   }
 }
 
+std::size_t SimConnection::write_now(std::span<const ByteView> pieces) {
+  CHECK(!writing_);
+  if (!writes_now_ || !stream_ || write_broken_ || stream_->broken(side_)) return 0;
+  std::size_t size = 0;
+  for (ByteView piece : pieces) size += piece.size();
+  Fabric& fabric = network_.fabric();
+  double splits = fabric.options().read_splits;
+  size = std::min(size, stream_->room(side_));
+  if (size > 0 && splits > 0 && fabric.dice().chance(splits)) size = fabric.dice().below(size);
+  std::size_t left = size;
+  for (ByteView piece : pieces) {
+    piece = piece.first(std::min(piece.size(), left));
+    if (!piece.empty()) stream_->send(side_, piece);
+    left -= piece.size();
+  }
+  return size;
+}
+
 Task<Status> SimConnection::write(std::span<const ByteView> pieces) {
+  CHECK(!writing_);
+  writing_ = true;
+  Status status = co_await write_all(pieces);
+  writing_ = false;
+  co_return status;
+}
+
+Task<Status> SimConnection::write_all(std::span<const ByteView> pieces) {
   for (ByteView piece : pieces) {
     while (!piece.empty()) {
       if (!stream_ || write_broken_) {

@@ -21,6 +21,9 @@ class SimConnection final : public Connection {
 
   Task<Result<std::size_t>> read_some(MutableBytes into) override;
   Task<Status> write(std::span<const ByteView> pieces) override;
+  // Where the seed has chosen so, as real connections always do.
+  bool writes_now() const override { return writes_now_; }
+  std::size_t write_now(std::span<const ByteView> pieces) override;
   void close() override;
   Address peer() const override { return peer_; }
   Address local() const override { return local_; }
@@ -33,12 +36,15 @@ class SimConnection final : public Connection {
  private:
   friend class SimNetwork;
   void let_go();
+  Task<Status> write_all(std::span<const ByteView> pieces);
 
   SimNetwork& network_;
   Stream* stream_;  // null when closed
   const Stream::Side side_;
   const Address peer_, local_;
   Parking reader_, writer_;
+  const bool writes_now_;
+  bool writing_ = false;
   bool write_broken_ = false;
   SimConnection* next_ = nullptr;  // in the network's list
   SimConnection* previous_ = nullptr;

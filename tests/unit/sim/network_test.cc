@@ -1,4 +1,7 @@
 #include "tests/sim/connection.h"
+
+#include <array>
+
 #include "tests/sim/fabric.h"
 #include "tests/sim/process.h"
 #include "tests/unit/sim/echo.h"
@@ -96,6 +99,47 @@ TEST_CASE("reads give arbitrary parts of what was sent") {
     sizes.push_back(*size);
   }
   EXPECT_GT(sizes.size(), 5);
+}
+
+TEST_CASE("a write at once takes arbitrary parts, and what it took arrives in order before the rest") {
+  WorldOptions options;
+  options.network.read_splits = 0.7;
+  options.buggify_sites = options.buggify_fires = 1;
+  Pair pair(1, options);
+  std::unique_ptr<Connection> connection;
+  REQUIRE(pair.world.run(pair.client, hold, pair.address(), &connection).ok());
+  REQUIRE(connection->writes_now());
+  std::string all;
+  std::size_t whole = 0, parts = 0;
+  for (std::size_t round = 0; round < 200; ++round) {
+    std::string text(1 + round * 7, static_cast<char>('a' + round % 26));
+    std::array<ByteView, 3> pieces = {as_bytes(text).first(text.size() / 3), ByteView(),
+                                      as_bytes(text).subspan(text.size() / 3)};
+    std::size_t written = connection->write_now(pieces);
+    REQUIRE(written <= text.size());
+    ++(written == text.size() ? whole : parts);
+    all += text;
+    if (written < text.size())
+      REQUIRE(pair.world.run(pair.client, send_text, connection.get(), text.substr(written)).ok());
+  }
+  EXPECT_GT(whole, 10);
+  EXPECT_GT(parts, 10);
+  std::string back;
+  ByteVector buffer(100'000);
+  while (back.size() < all.size()) {
+    auto size = pair.world.run(pair.client, read_once, connection.get(), &buffer);
+    REQUIRE(size.ok());
+    back.append(as_text(ByteView(buffer).first(*size)));
+  }
+  EXPECT(back == all);
+  // Into a full window nothing goes.
+  ByteVector much(1 << 20);
+  ByteView piece(much);
+  std::size_t taken = 0;
+  for (int i = 0; i < 100; ++i) taken += connection->write_now(std::span<const ByteView>(&piece, 1));
+  EXPECT_GT(taken, 0);
+  EXPECT_LE(taken, options.network.window);
+  EXPECT_EQ(connection->write_now(std::span<const ByteView>(&piece, 1)), 0);
 }
 
 TEST_CASE("a port nobody listens at refuses at once, a machine without power says nothing") {
