@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-from cluster import Cluster
+from cluster import Cluster, CommandFailed
 
 BASE_PORT = 17550
 
@@ -18,6 +18,15 @@ BASE_PORT = 17550
 def expect(what, wanted):
     if not what:
         raise AssertionError(wanted)
+
+
+def fails(cluster, status, *words):
+    try:
+        cluster.run(*words)
+    except CommandFailed as failure:
+        expect(failure.status == status, f"{words} ends with {status}, not with {failure}")
+    else:
+        raise AssertionError(f"{words} was done")
 
 
 def trees(cluster):
@@ -42,7 +51,13 @@ def trees(cluster):
         file.truncate(1 << 40)
         file.seek(1 << 39)
         file.write(b"in the middle")
+    os.chmod(here + "/deep/er", 0o700)
+    os.utime(here + "/deep/er", (1_100_000_000, 1_100_000_000))
+    os.utime(here + "/deep", (-1.5, -1.5))
+    os.mkfifo(here + "/fifo")
     done = cluster.json("store", "-r", here, "/tree")
+    expect(done["left_out"] == 1, "a pipe is left out, and said")
+    os.unlink(here + "/fifo")
     expect(done["files"] == 704, f"704 files, not {done['files']}")
     back = cluster.file("back")
     cluster.run("fetch", "-r", "/tree", back, node=2)
@@ -50,6 +65,9 @@ def trees(cluster):
     expect(same.returncode == 0, same.stdout.decode(errors="replace"))
     about = os.stat(back + "/deep/2")
     expect(about.st_mode & 0o7777 == 0o751 and about.st_mtime == 1_000_000_000, "mode and time of a file")
+    about = os.stat(back + "/deep/er")
+    expect(about.st_mode & 0o7777 == 0o700 and about.st_mtime == 1_100_000_000, "mode and time of a directory")
+    expect(os.stat(back + "/deep").st_mtime == -1.5, "a time before 1970")
     about = os.stat(back + "/sparse")
     expect(about.st_size == 1 << 40 and about.st_blocks * 512 < 1 << 22, "a sparse file that stays sparse")
     with open(back + "/sparse", "rb") as file:
@@ -62,6 +80,55 @@ def trees(cluster):
     expect(again["files"] == 1 and again["skipped"] == 700, f"what has changed is stored: {again}")
     again = cluster.json("store", here + "/large", "/tree/large")
     expect(again["bytes_sent"] == 0 and again["copies_found"] == 3, f"chunks that are there are not sent: {again}")
+
+
+def links(cluster):
+    """What a link points to follows the source, and nothing is fetched through one that was here before."""
+    here, back, elsewhere = cluster.file("links"), cluster.file("links-back"), cluster.file("elsewhere")
+    os.makedirs(here + "/dir")
+    os.mkdir(elsewhere)
+    os.mkdir(back)
+    os.symlink("one", here + "/link")
+    cluster.run("store", "-r", here, "/")
+    cluster.run("fetch", "-r", "/links", back)
+    os.unlink(here + "/link")
+    os.symlink("two", here + "/link")
+    fails(cluster, 4, "store", "-r", "--if-absent", here, "/")
+    cluster.run("store", "-r", here, "/")
+    cluster.run("fetch", "-r", "/links", back)
+    cluster.run("fetch", "-r", "/links", cluster.file("fresh"))
+    for place in (back + "/links", cluster.file("fresh")):
+        expect(os.readlink(place + "/link") == "two", f"the link follows: {place}")
+    with open(here + "/dir/file", "w") as file:
+        file.write("not for elsewhere")
+    cluster.run("store", here + "/dir/file", "/links/dir/file")
+    os.rmdir(back + "/links/dir")
+    os.symlink(elsewhere, back + "/links/dir")
+    fails(cluster, 4, "fetch", "-r", "/links", back)
+    expect(os.listdir(elsewhere) == [], "nothing goes through a link")
+
+
+def keys(cluster):
+    """A key that may write and not read is a drop box."""
+    drop = cluster.file("drop.key")
+    with open(drop, "wb") as file:
+        file.write(cluster.run("key", "create", "w:/inbox"))
+    os.chmod(drop, 0o600)
+    cluster.run("mkdir", "/inbox")
+    with open(cluster.file("letter"), "w") as file:
+        file.write("a letter")
+    cluster.run("--key", drop, "store", cluster.file("letter"), "/inbox/letter")
+    expect(cluster.run("cat", "/inbox/letter") == b"a letter", "what was dropped")
+    fails(cluster, 6, "--key", drop, "cat", "/inbox/letter")
+
+
+def versions(cluster):
+    cluster.run("store", "-", "/versioned", stdin=b"one")
+    version = cluster.json("stat", "/versioned")["version"]
+    fails(cluster, 4, "store", "--if-version", str(version + 1), cluster.file("letter"), "/versioned")
+    cluster.run("store", "--if-version", str(version), cluster.file("letter"), "/versioned")
+    expect(cluster.run("cat", "/versioned") == b"a letter", "exactly that version was replaced")
+    fails(cluster, 2, "store", "--if-version", "18446744073709551616", cluster.file("letter"), "/versioned")
 
 
 def parts(cluster):
@@ -123,7 +190,7 @@ def figures(cluster):
 def main(programs):
     failures = 0
     with Cluster(programs, 3, BASE_PORT) as cluster:
-        for part in (trees, parts, places, keeping, figures):
+        for part in (trees, links, keys, versions, parts, places, keeping, figures):
             try:
                 part(cluster)
             except Exception as error:  # each part is told on its own

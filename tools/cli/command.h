@@ -34,6 +34,8 @@ class Invocation {
   std::optional<std::string> text(std::string_view flag) const;
   // An error that names the flag when the value is no finite number of at least `least`.
   Result<double> number(std::string_view flag, double fallback, double least) const;
+  // Nothing when the flag was not given; exact, also beyond what a double holds.
+  Result<std::optional<std::uint64_t>> whole_number(std::string_view flag) const;
 
   void set(const std::string& flag, std::string value) { flags_[flag] = std::move(value); }
 

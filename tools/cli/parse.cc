@@ -1,6 +1,7 @@
 #include "tools/cli/parse.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
@@ -229,6 +230,17 @@ Result<double> Invocation::number(std::string_view flag, double fallback, double
     return Error(Code::invalid_argument, std::string(flag) + " needs " + wanted + ", not '" + text + "'");
   }
   return value;
+}
+
+Result<std::optional<std::uint64_t>> Invocation::whole_number(std::string_view flag) const {
+  auto found = flags_.find(flag);
+  if (found == flags_.end()) return std::optional<std::uint64_t>();
+  const std::string& text = found->second;
+  std::uint64_t value = 0;
+  auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (wrong != std::errc() || end != text.data() + text.size())
+    return Error(Code::invalid_argument, std::string(flag) + " needs a whole number, not '" + text + "'");
+  return std::optional(value);
 }
 
 Parsed parse(const std::vector<Command>& commands, const std::vector<std::string>& words) {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <iostream>
 
 namespace {
@@ -16,9 +17,14 @@ int put(vortex::Client& client, const std::string& path) {
   auto writer = client.open_writer(path, {.if_absent = true});
   if (!writer) return fail(writer.error());
   vortex::Bytes room(1 << 20);
-  for (ssize_t got; (got = ::read(STDIN_FILENO, room.data(), room.size())) > 0;)
+  while (true) {
+    ssize_t got = ::read(STDIN_FILENO, room.data(), room.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return 1;  // without a commit nothing was stored
+    if (got == 0) break;
     if (auto written = writer->write(std::span(room).first(static_cast<std::size_t>(got))); !written)
       return fail(written.error());
+  }
   auto version = writer->commit();  // until here, nobody sees any of it
   return version ? 0 : fail(version.error());
 }

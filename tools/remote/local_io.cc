@@ -148,12 +148,20 @@ Task<Status> FileSink::hole(std::uint64_t offset, std::uint64_t length) {
   co_return Status();
 }
 
+timespec time_spec(std::int64_t modified) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  std::int64_t rest = (modified % kSecond + kSecond) % kSecond;
+  timespec time;
+  time.tv_sec = (modified - rest) / kSecond;
+  time.tv_nsec = rest;
+  return time;
+}
+
 Status FileSink::finish(std::uint32_t mode, std::int64_t modified) {
   int number = descriptor_.number();
   timespec times[2];
   times[0].tv_nsec = UTIME_OMIT;
-  times[1].tv_sec = modified / 1'000'000'000;
-  times[1].tv_nsec = modified % 1'000'000'000;
+  times[1] = time_spec(modified);
   bool done = ::ftruncate(number, static_cast<off_t>(end_)) == 0 && ::fchmod(number, mode & 07777) == 0 &&
               ::futimens(number, times) == 0 && ::rename(temporary_.c_str(), path_.c_str()) == 0;
   if (!done) return system_error(errno, "write", path_);

@@ -55,6 +55,9 @@ class PipeSink final : public node::ByteSink {
   Descriptor descriptor_;
 };
 
+// Of a file or directory of this machine; `modified`: nanoseconds since 1970, also before.
+timespec time_spec(std::int64_t modified);
+
 // A file that appears under its name when it is whole: until then it has another one, in the same folder, which goes
 // when the sink goes.
 class FileSink final : public node::ByteSink {
@@ -66,7 +69,6 @@ class FileSink final : public node::ByteSink {
 
   Task<Status> write(std::uint64_t offset, Buffer bytes) override;
   Task<Status> hole(std::uint64_t offset, std::uint64_t length) override;
-  // `modified`: nanoseconds since 1970.
   Status finish(std::uint32_t mode, std::int64_t modified);
 
  private:

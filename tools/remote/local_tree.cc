@@ -1,5 +1,6 @@
 #include "tools/remote/local_tree.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/window.h"
 #include "tools/remote/file_text.h"
 #include "tools/remote/local_io.h"
+#include "tools/remote/local_link.h"
 
 namespace vortex::remote {
 
@@ -147,99 +149,204 @@ Task<Status> SmallFiles::store(Pending files) {
   co_return Status();
 }
 
-Task<Status> store_link(Remote& to, std::string source, std::string path) {
-  std::error_code error;
-  std::string target = fs::read_symlink(source, error).string();
-  if (error) co_return Error(Code::io_error, "cannot read " + source + ": " + error.message());
-  node::Attributes attributes;
-  attributes.mode = 0777;
-  auto made = co_await to.names.make_symlink(target, path, attributes, to.timeout);
-  if (made.is(Code::exists)) co_return Status();
-  if (!made.ok()) co_return about(path, made.error());
-  co_return Status();
-}
+// Directories whose modes and times are set when everything in them is there: each entry that comes changes the time.
+struct Directories {
+  struct One {
+    std::string path;
+    std::uint32_t mode = 0;
+    node::FileTime modified = 0;
+  };
+  std::vector<One> all;  // each behind those above it
+};
 
-Task<Status> store_directory(Remote& to, std::string source, std::string path, StoreWish wish, Transfer& done,
-                             Crowd& crowd, SmallFiles& small) {
-  node::Attributes attributes;
-  struct stat info {};
-  attributes.mode = ::stat(source.c_str(), &info) == 0 ? info.st_mode & node::kModeMask : 0755;
-  auto made = co_await to.names.make_directory(path, true, attributes, to.timeout);
-  if (!made.ok()) co_return about(path, made.error());
-  ++done.directories;
-  std::error_code error;
-  fs::directory_iterator entries(source, error);
-  if (error) co_return Error(Code::io_error, "cannot read " + source + ": " + error.message());
-  for (const fs::directory_entry& entry : entries) {
-    std::string from = entry.path().string(), name = below(path, entry.path().filename().string());
-    bool goes_on = true;
-    if (entry.is_symlink(error)) {
-      auto make = [&to](std::string a, std::string b) { return store_link(to, std::move(a), std::move(b)); };
-      goes_on = co_await crowd.add(make, from, name);
-    } else if (entry.is_directory(error)) {
-      CO_RETURN_IF_ERROR(co_await store_directory(to, from, name, wish, done, crowd, small));
-    } else if (entry.is_regular_file(error) && small.fits(entry.file_size(error))) {
-      goes_on = co_await small.add(from, name, entry.file_size(error));
-    } else if (entry.is_regular_file(error)) {
-      auto make = [&to, &done, wish](std::string a, std::string b) {
-        return store_file(to, std::move(a), std::move(b), wish, done);
-      };
-      goes_on = co_await crowd.add(make, from, name);
+// One walk over a directory of this machine into the cluster.
+class StoreWalk {
+ public:
+  StoreWalk(Remote& to, StoreWish wish, Transfer& done)
+      : to_(to), wish_(wish), done_(done), crowd_(to.env), small_(to, wish, done, crowd_) {}
+
+  Task<Status> run(std::string source, std::string path) {
+    Status walked = co_await directory(std::move(source), std::move(path));
+    if (walked.ok()) (void)co_await small_.flush();
+    if (!walked.ok()) crowd_.fail(walked.error());
+    CO_RETURN_IF_ERROR(co_await crowd_.finish());
+    Crowd finishing(to_.env);
+    for (; !directories_.all.empty(); directories_.all.pop_back()) {
+      auto set = [this](Directories::One one) { return finish_directory(std::move(one)); };
+      bool goes_on = co_await finishing.add(set, std::move(directories_.all.back()));
+      if (!goes_on) break;
     }
-    if (!goes_on) break;
+    co_return co_await finishing.finish();
   }
+
+ private:
+  Task<Status> directory(std::string source, std::string path);
+  // False when something has failed.
+  Task<Result<bool>> entry(std::string source, std::string path, fs::file_type type);
+  Task<Status> finish_directory(Directories::One one) {
+    node::AttributeChange change;
+    change.mode = one.mode;
+    change.modified = one.modified;
+    auto set = co_await to_.names.set(one.path, false, std::move(change), to_.timeout);
+    if (!set.ok()) co_return about(one.path, set.error());
+    co_return Status();
+  }
+
+  Remote& to_;
+  const StoreWish wish_;
+  Transfer& done_;
+  Crowd crowd_;
+  SmallFiles small_;
+  Directories directories_;
+};
+
+Task<Status> StoreWalk::directory(std::string source, std::string path) {
+  node::Attributes attributes = attributes_of(to_.env, source);
+  auto made = co_await to_.names.make_directory(path, true, attributes, to_.timeout);
+  if (!made.ok()) co_return about(path, made.error());
+  Directories::One& one = directories_.all.emplace_back();
+  one.path = path;
+  one.mode = attributes.mode;
+  one.modified = attributes.modified;
+  ++done_.directories;
+  std::error_code error;
+  fs::directory_iterator each(source, error), end;
+  for (; !error && each != end; each.increment(error)) {
+    std::string from = each->path().string(), name = below(path, each->path().filename().string());
+    fs::file_type type = each->symlink_status(error).type();
+    if (error) co_return Error(Code::io_error, "cannot read " + from + ": " + error.message());
+    CO_ASSIGN_OR_RETURN(bool goes_on, co_await entry(from, name, type));
+    if (!goes_on) co_return Status();
+  }
+  if (error) co_return Error(Code::io_error, "cannot read " + source + ": " + error.message());
   co_return Status();
 }
 
-Task<Status> fetch_directory(Remote& from, std::string path, std::string target, Transfer& done, Crowd& crowd) {
+Task<Result<bool>> StoreWalk::entry(std::string source, std::string path, fs::file_type type) {
+  if (type == fs::file_type::directory) {
+    CO_RETURN_IF_ERROR(co_await directory(source, path));
+    co_return true;
+  }
+  if (type == fs::file_type::symlink) {
+    auto make = [this](std::string a, std::string b) {
+      return store_link(to_, std::move(a), std::move(b), wish_.if_absent);
+    };
+    co_return co_await crowd_.add(make, source, path);
+  }
+  if (type != fs::file_type::regular) {
+    ++done_.left_out;
+    done_.left_out_last = source;
+    co_return true;
+  }
   std::error_code error;
-  fs::create_directories(target, error);
-  if (error) co_return Error(Code::io_error, "cannot make " + target + ": " + error.message());
-  ++done.directories;
+  std::uint64_t size = fs::file_size(source, error);
+  if (error) co_return Error(Code::io_error, "cannot read " + source + ": " + error.message());
+  if (small_.fits(size)) co_return co_await small_.add(source, path, size);
+  auto make = [this](std::string a, std::string b) {
+    return store_file(to_, std::move(a), std::move(b), wish_, done_);
+  };
+  co_return co_await crowd_.add(make, source, path);
+}
+
+// One walk over a directory of the cluster to this machine.
+class FetchWalk {
+ public:
+  FetchWalk(Remote& from, Transfer& done) : from_(from), done_(done), crowd_(from.env) {}
+
+  Task<Status> run(std::string path, std::string target) {
+    auto top = co_await from_.names.stat(path, true, from_.timeout);
+    if (!top.ok()) co_return about(path, top.error());
+    Status walked = co_await directory(std::move(path), std::move(target), top->attributes);
+    if (!walked.ok()) crowd_.fail(walked.error());
+    CO_RETURN_IF_ERROR(co_await crowd_.finish());
+    for (; !directories_.all.empty(); directories_.all.pop_back())
+      CO_RETURN_IF_ERROR(finish_directory(directories_.all.back()));
+    co_return Status();
+  }
+
+ private:
+  Task<Status> directory(std::string path, std::string target, node::Attributes attributes);
+  // Until it is whole, only its owner may look into it.
+  Status make_directory(const std::string& target);
+  Status finish_directory(const Directories::One& one);
+  // False when something has failed.
+  Task<Result<bool>> entry(std::string source, std::string here, node::Inode inode);
+
+  Remote& from_;
+  Transfer& done_;
+  Crowd crowd_;
+  Directories directories_;
+};
+
+Status FetchWalk::make_directory(const std::string& target) {
+  std::error_code error;
+  if (fs::is_symlink(target, error))
+    return Error(Code::exists, target + " is a symbolic link here, and what is fetched does not go through it");
+  fs::create_directories(fs::path(target).parent_path(), error);
+  if (::mkdir(target.c_str(), 0700) == 0) return Status();
+  int why = errno;
+  if (why == EEXIST && fs::is_directory(target, error)) return Status();
+  return Error(Code::io_error, "cannot make " + target + ": " + std::strerror(why));
+}
+
+Status FetchWalk::finish_directory(const Directories::One& one) {
+  timespec times[2];
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1] = time_spec(one.modified);
+  bool done = ::chmod(one.path.c_str(), one.mode & node::kModeMask) == 0 &&
+              ::utimensat(AT_FDCWD, one.path.c_str(), times, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!done) return Error(Code::io_error, "cannot finish " + one.path + ": " + std::strerror(errno));
+  return Status();
+}
+
+Task<Status> FetchWalk::directory(std::string path, std::string target, node::Attributes attributes) {
+  CO_RETURN_IF_ERROR(make_directory(target));
+  Directories::One& one = directories_.all.emplace_back();
+  one.path = target;
+  one.mode = attributes.mode;
+  one.modified = attributes.modified;
+  ++done_.directories;
   std::string after;
   bool more = true;
   while (more) {
-    auto page = co_await from.names.list(path, after, kPageSize, from.timeout);
+    auto page = co_await from_.names.list(path, after, kPageSize, from_.timeout);
     if (!page.ok()) co_return about(path, page.error());
-    for (const auto& entry : page->entries) {
-      std::string source = below(path, entry.name), here = below(target, entry.name);
-      bool goes_on = true;
-      if (entry.inode.type == node::FileType::directory) {
-        CO_RETURN_IF_ERROR(co_await fetch_directory(from, source, here, done, crowd));
-      } else if (entry.inode.type == node::FileType::symlink) {
-        fs::create_symlink(entry.inode.target, here, error);
-        bool bad = error && error != std::errc::file_exists;
-        if (bad) co_return Error(Code::io_error, "cannot make " + here + ": " + error.message());
-      } else {
-        auto make = [&from, &done](std::string a, std::string b) {
-          return fetch_file(from, std::move(a), std::move(b), Range(), done);
-        };
-        goes_on = co_await crowd.add(make, source, here);
-      }
+    for (const auto& each : page->entries) {
+      std::string source = below(path, each.name), here = below(target, each.name);
+      CO_ASSIGN_OR_RETURN(bool goes_on, co_await entry(std::move(source), std::move(here), each.inode));
       if (!goes_on) co_return Status();
-      after = entry.name;
+      after = each.name;
     }
     more = page->more && !page->entries.empty();
   }
   co_return Status();
 }
 
+Task<Result<bool>> FetchWalk::entry(std::string source, std::string here, node::Inode inode) {
+  if (inode.type == node::FileType::directory) {
+    CO_RETURN_IF_ERROR(co_await directory(std::move(source), std::move(here), std::move(inode.attributes)));
+    co_return true;
+  }
+  if (inode.type == node::FileType::symlink) {
+    CO_RETURN_IF_ERROR(fetch_link(from_.env.random(), inode.target, here));
+    co_return true;
+  }
+  auto make = [this](std::string a, std::string b) {
+    return fetch_file(from_, std::move(a), std::move(b), Range(), done_);
+  };
+  co_return co_await crowd_.add(make, std::move(source), std::move(here));
+}
+
 }  // namespace
 
 Task<Status> store_tree(Remote& to, std::string source, std::string path, StoreWish wish, Transfer& done) {
-  Crowd crowd(to.env);
-  SmallFiles small(to, wish, done, crowd);
-  Status walked = co_await store_directory(to, std::move(source), std::move(path), wish, done, crowd, small);
-  if (walked.ok()) (void)co_await small.flush();
-  if (!walked.ok()) crowd.fail(walked.error());
-  co_return co_await crowd.finish();
+  StoreWalk walk(to, wish, done);
+  co_return co_await walk.run(std::move(source), std::move(path));
 }
 
 Task<Status> fetch_tree(Remote& from, std::string path, std::string target, Transfer& done) {
-  Crowd crowd(from.env);
-  Status walked = co_await fetch_directory(from, std::move(path), std::move(target), done, crowd);
-  if (!walked.ok()) crowd.fail(walked.error());
-  co_return co_await crowd.finish();
+  FetchWalk walk(from, done);
+  co_return co_await walk.run(std::move(path), std::move(target));
 }
 
 }  // namespace vortex::remote

@@ -38,6 +38,15 @@ Task<Result<node::Inode>> fetch_to(Remote& from, std::string path, node::ByteSin
   co_return co_await fetcher.fetch(path, sink, options);
 }
 
+// What a fetch came to, said of the file: a chunk that nobody knows is not a file that is not there.
+Task<Error> why_not(Remote& from, std::string path, Error error) {
+  if (error.is(Code::not_found)) {
+    auto there = co_await from.names.stat(path, true, from.timeout);
+    if (there.ok()) co_return about(path, Error(Code::damaged, "bytes of it are nowhere to be found"));
+  }
+  co_return about(path, error);
+}
+
 }  // namespace
 
 node::Attributes attributes_of(Env& env, const std::string& source) {
@@ -47,6 +56,7 @@ node::Attributes attributes_of(Env& env, const std::string& source) {
   if (source != "-" && ::stat(source.c_str(), &about) == 0) {
     attributes.mode = about.st_mode & node::kModeMask;
     attributes.modified = std::int64_t(about.st_mtim.tv_sec) * 1'000'000'000 + about.st_mtim.tv_nsec;
+    if (attributes.modified == 0) attributes.modified = 1;  // 0 asks for the time of the store
   }
   attributes.accessed = attributes.changed = attributes.born = attributes.modified;
   return attributes;
@@ -104,7 +114,7 @@ Task<Status> fetch_file(Remote& from, std::string path, std::string target, Rang
   if (target == "-") {
     PipeSink sink(from.env, Descriptor(STDOUT_FILENO, false));
     auto fetched = co_await fetch_to(from, path, sink, range, nullptr);
-    if (!fetched.ok()) co_return about(path, fetched.error());
+    if (!fetched.ok()) co_return co_await why_not(from, path, fetched.error());
     ++done.files;
     co_return Status();
   }
@@ -116,7 +126,7 @@ Task<Status> fetch_file(Remote& from, std::string path, std::string target, Rang
   }
   sink->begin_at(range.offset);
   auto fetched = co_await fetch_to(from, path, *sink, range, done.progress);
-  if (!fetched.ok()) co_return about(path, fetched.error());
+  if (!fetched.ok()) co_return co_await why_not(from, path, fetched.error());
   CO_RETURN_IF_ERROR(sink->finish(fetched->attributes.mode, fetched->attributes.modified));
   ++done.files;
   done.bytes += fetched->size;
@@ -124,31 +134,52 @@ Task<Status> fetch_file(Remote& from, std::string path, std::string target, Rang
   co_return Status();
 }
 
-Task<Status> verify(Remote& from, std::string path, std::uint64_t& checked, std::vector<std::string>& damaged) {
+namespace {
+
+// As long as somebody replaces the file while it is read.
+constexpr int kVerifyTries = 5;
+
+Task<Status> verify_file(Remote& from, std::string path, Verified& seen) {
+  for (int tries = 0; tries < kVerifyTries; ++tries) {
+    Nowhere nowhere;
+    auto before = co_await from.names.stat(path, false, from.timeout);
+    if (before.is(Code::not_found)) co_return Status();  // it was removed meanwhile
+    if (!before.ok()) co_return about(path, before.error());
+    auto read = co_await fetch_to(from, path, nowhere, Range(), nullptr);
+    bool gone = read.is(Code::damaged) || read.is(Code::not_found);
+    if (gone) {
+      auto after = co_await from.names.stat(path, false, from.timeout);
+      if (!after.ok() || after->version != before->version) continue;
+    }
+    ++seen.checked;
+    if (gone) seen.damaged.push_back(path);
+    if (read.is(Code::unreachable)) seen.unreadable.push_back(path);
+    if (!read.ok() && !gone && !read.is(Code::unreachable)) co_return about(path, read.error());
+    co_return Status();
+  }
+  seen.unreadable.push_back(path);
+  co_return Status();
+}
+
+}  // namespace
+
+Task<Status> verify(Remote& from, std::string path, Verified& seen) {
   auto inode = co_await from.names.stat(path, false, from.timeout);
   if (!inode.ok()) co_return about(path, inode.error());
   if (inode->type == node::FileType::symlink) co_return Status();
-  if (inode->type == node::FileType::directory) {
-    std::string after;
-    bool more = true;
-    while (more) {
-      auto page = co_await from.names.list(path, after, kPageSize, from.timeout);
-      if (!page.ok()) co_return about(path, page.error());
-      for (const auto& entry : page->entries) {
-        Status below_it = co_await verify(from, below(path, entry.name), checked, damaged);
-        if (!below_it.ok() && !below_it.is(Code::not_found)) co_return below_it;
-        after = entry.name;
-      }
-      more = page->more && !page->entries.empty();
+  if (inode->type == node::FileType::regular) co_return co_await verify_file(from, path, seen);
+  std::string after;
+  bool more = true;
+  while (more) {
+    auto page = co_await from.names.list(path, after, kPageSize, from.timeout);
+    if (!page.ok()) co_return about(path, page.error());
+    for (const auto& entry : page->entries) {
+      Status below_it = co_await verify(from, below(path, entry.name), seen);
+      if (!below_it.ok() && !below_it.is(Code::not_found)) co_return below_it;
+      after = entry.name;
     }
-    co_return Status();
+    more = page->more && !page->entries.empty();
   }
-  Nowhere nowhere;
-  auto read = co_await fetch_to(from, path, nowhere, Range(), nullptr);
-  if (read.is(Code::not_found)) co_return Status();  // it was removed meanwhile
-  ++checked;
-  if (read.is(Code::damaged)) damaged.push_back(path);
-  if (!read.ok() && !read.is(Code::damaged)) co_return about(path, read.error());
   co_return Status();
 }
 

@@ -13,7 +13,9 @@ namespace vortex::remote {
 // What was moved.
 struct Transfer {
   std::uint64_t files = 0, bytes = 0, directories = 0;
-  std::uint64_t skipped = 0;       // files that were there already
+  std::uint64_t skipped = 0;   // files that were there already
+  std::uint64_t left_out = 0;  // what is no file, directory or link
+  std::string left_out_last;
   std::uint64_t bytes_sent = 0;    // of chunks, to all their holders; what was there was not sent
   std::uint64_t copies_found = 0;  // of chunks that were there already
   std::optional<node::Inode> last;
@@ -43,7 +45,12 @@ bool unchanged(const node::Inode& there, const node::Attributes& here, std::uint
 Task<Status> store_file(Remote& to, std::string source, std::string path, StoreWish wish, Transfer& done);
 // "-" is standard output. A file appears under its name when it is whole.
 Task<Status> fetch_file(Remote& from, std::string path, std::string target, Range range, Transfer& done);
-// Reads the file, or all files below the directory, to nowhere. Those that are damaged are listed.
-Task<Status> verify(Remote& from, std::string path, std::uint64_t& checked, std::vector<std::string>& damaged);
+struct Verified {
+  std::uint64_t checked = 0;
+  std::vector<std::string> damaged;     // bytes that are wrong, or that nobody has
+  std::vector<std::string> unreadable;  // whoever has the bytes does not answer now
+};
+// Reads the file, or all files below the directory, to nowhere.
+Task<Status> verify(Remote& from, std::string path, Verified& seen);
 
 }  // namespace vortex::remote

@@ -58,6 +58,8 @@ Task<Status> doctor(Remote& from, const cli::Invocation&, cli::Output& out) {
   if (findings.empty())
     out.text("All " + std::to_string(state.nodes_total) + " nodes are well, and agree on who is there.\n");
   out.put("findings", json_list(findings, finding_json));
+  for (const Finding& finding : findings)
+    if (finding.gravity == Finding::Gravity::danger) co_return Error(Code::failed, "data or the cluster are in danger");
   co_return Status();
 }
 

@@ -79,7 +79,9 @@ Task<Status> rm(Remote& to, const cli::Invocation& invocation, cli::Output& out)
 Task<Result<std::string>> destination(Remote& to, std::string source, std::string target, bool must_be_directory) {
   auto there = co_await to.names.stat(target, true, to.timeout);
   bool directory = there.ok() && there->type == node::FileType::directory;
-  if (!there.ok() && !there.is(Code::not_found)) co_return remote::about(target, there.error());
+  // Who may write may not always look: then the name is taken as it is.
+  bool hidden = there.is(Code::permission_denied);
+  if (!there.ok() && !there.is(Code::not_found) && !hidden) co_return remote::about(target, there.error());
   if (!directory && must_be_directory)
     co_return Error(Code::not_directory, target + " is not a directory, and several things cannot go to one name");
   co_return directory ? remote::below(target, remote::last_name(source)) : target;

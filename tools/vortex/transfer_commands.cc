@@ -20,10 +20,7 @@ using remote::Transfer;
 Result<remote::StoreWish> store_wish(const cli::Invocation& invocation) {
   remote::StoreWish wish;
   wish.if_absent = invocation.has("--if-absent");
-  if (invocation.has("--if-version")) {
-    ASSIGN_OR_RETURN(double version, invocation.number("--if-version", 0, 0));
-    wish.if_version = static_cast<std::uint64_t>(version);
-  }
+  ASSIGN_OR_RETURN(wish.if_version, invocation.whole_number("--if-version"));
   wish.resume = invocation.has("--resume");
   if (invocation.has("--replicas")) {
     ASSIGN_OR_RETURN(double replicas, invocation.number("--replicas", 0, 1));
@@ -61,6 +58,10 @@ void report(const Transfer& done, cli::Output& out) {
   out.put("files", done.files);
   if (done.skipped > 0) out.text(std::to_string(done.skipped) + " files were there already\n");
   out.put("skipped", done.skipped);
+  if (done.left_out > 0)
+    out.text(std::to_string(done.left_out) + " left out that are no files, directories or links, as " +
+             remote::printable(done.left_out_last) + "\n");
+  out.put("left_out", done.left_out);
   out.put("bytes_sent", done.bytes_sent);
   out.put("copies_found", done.copies_found);
   out.put("bytes", done.bytes);
@@ -73,7 +74,9 @@ Task<Status> store(Remote& to, const cli::Invocation& invocation, cli::Output& o
   const std::size_t sources = invocation.arguments.size() - 1;
   auto there = co_await to.names.stat(target, true, to.timeout);
   bool directory = there.ok() && there->type == node::FileType::directory;
-  if (!there.ok() && !there.is(Code::not_found)) co_return remote::about(target, there.error());
+  // Who may write may not always look: then the name is taken as it is.
+  bool hidden = there.is(Code::permission_denied);
+  if (!there.ok() && !there.is(Code::not_found) && !hidden) co_return remote::about(target, there.error());
   if (sources > 1 && !directory)
     co_return Error(Code::not_directory, target + " is not a directory, and several files cannot go to one name");
   remote::Progress progress(to.env.clock(), !out.json());
@@ -137,6 +140,8 @@ Task<Status> fetch(Remote& from, const cli::Invocation& invocation, cli::Output&
   remote::Range range;
   if (auto text = invocation.text("--range")) {
     CO_ASSIGN_OR_RETURN(range, parse_range(*text));
+    if (invocation.has("--recursive"))
+      co_return Error(Code::invalid_argument, "--range is of one file, and -r fetches many");
   }
   const std::string& target = invocation.arguments.back();
   const std::size_t sources = invocation.arguments.size() - 1;
@@ -180,15 +185,16 @@ Task<Status> cat(Remote& from, const cli::Invocation& invocation, cli::Output&) 
 }
 
 Task<Status> verify(Remote& from, const cli::Invocation& invocation, cli::Output& out) {
-  std::uint64_t checked = 0;
-  std::vector<std::string> damaged;
-  for (const std::string& path : invocation.arguments)
-    CO_RETURN_IF_ERROR(co_await remote::verify(from, path, checked, damaged));
-  for (const std::string& path : damaged) out.text("damaged: " + remote::printable(path) + "\n");
-  out.text(std::to_string(checked) + " files checked, " + std::to_string(damaged.size()) + " damaged\n");
-  out.put("checked", checked);
-  out.put("damaged", damaged);
-  if (!damaged.empty()) co_return Error(Code::damaged, "some files cannot be read as they were stored");
+  remote::Verified seen;
+  for (const std::string& path : invocation.arguments) CO_RETURN_IF_ERROR(co_await remote::verify(from, path, seen));
+  for (const std::string& path : seen.damaged) out.text("damaged: " + remote::printable(path) + "\n");
+  for (const std::string& path : seen.unreadable) out.text("cannot be read now: " + remote::printable(path) + "\n");
+  out.text(std::to_string(seen.checked) + " files checked, " + std::to_string(seen.damaged.size()) + " damaged\n");
+  out.put("checked", seen.checked);
+  out.put("damaged", seen.damaged);
+  out.put("unreadable", seen.unreadable);
+  if (!seen.damaged.empty()) co_return Error(Code::damaged, "some files cannot be read as they were stored");
+  if (!seen.unreadable.empty()) co_return Error(Code::unreachable, "some files could not be read now");
   co_return Status();
 }
 
