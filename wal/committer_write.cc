@@ -107,12 +107,13 @@ void Committer::failed_write(const Error& error) {
     return;
   }
   env_.log().warn("wal", "no space to write a group", Field("error", error));
-  // What was staged behind the failed group must not overtake it, so it fails as well.
+  // What was staged behind the failed group or waits for room must not overtake it, so it fails as well.
   undo(*filling_);
   undo(*writing_);
   CompletionList failed;
   failed.take_all(writing_->waiting);
   failed.take_all(filling_->waiting);
+  failed.take_all(queue_);
   end_.place = writing_->group.place();
   end_.remains = true;
   restart(*filling_, end_.place);

@@ -32,13 +32,37 @@ void Host::Impl::want_checkpoint(Group& group) {
   tasks_.spawn(body(*this));
 }
 
-// When the log is long, those who hold its oldest part are asked to move on.
+// When the log is long, or cannot grow, those who hold its oldest part are asked to move on.
 void Host::Impl::relieve_log() {
-  if (log->live_segments() * kLogShareMax < options.wal.live_segments_max) return;
+  const bool long_log = log->live_segments() * kLogShareMax >= options.wal.live_segments_max;
+  if (!long_log && !log->short_of_room()) return;
   for (const wal::Holder& holder : log->holders(kHoldersAtOnce)) {
-    auto group = find(static_cast<GroupId>(holder.owner - 1));
+    // Of the newest segment nothing can be given back.
+    if (holder.segments_held < 2) continue;
+    const auto id = static_cast<GroupId>(holder.owner - 1);
+    auto group = find(id);
     if (group && !group->checkpointing) want_checkpoint(*group);
+    if (!damaged.contains(id) || inviting_.contains(id) || !giving_up_.insert(id).second) continue;
+    tasks_.spawn(give_up_log(id));
   }
+}
+
+// What a damaged replica has in the log must not keep all others from writing. A record that says so stays.
+Task<void> Host::Impl::give_up_log(GroupId id) {
+  const DamagedReplica& replica = damaged.at(id);
+  Lost lost;
+  lost.group_epoch = replica.group_epoch;
+  lost.self = replica.self;
+  lost.why = replica.why;
+  env.log().warn("raft", "the log needs the room that a damaged replica takes in it", Field("group", id));
+  Batch batch(id);
+  batch.add(lost);
+  std::vector<wal::Record> records = batch.records();
+  auto written = co_await log->append_relief(records);
+  Status cut = written.ok() ? Status() : Status(written.error());
+  if (cut.ok()) cut = co_await log->truncate(owner_of(id), written->first);
+  if (!cut.ok()) env.log().warn("raft", "the log could not be cut", Field("group", id), Field("why", cut.error()));
+  giving_up_.erase(id);
 }
 
 Task<void> Host::Impl::checkpoint(std::shared_ptr<Group> group) {

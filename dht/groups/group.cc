@@ -49,10 +49,10 @@ class Group::Write final : public wal::Completion {
   ~Write() override {
     if (done) done(Error(Code::cancelled));
   }
-  Status submit(wal::Log& log) {
+  Status submit(wal::Log& log, bool overtakes) {
     records_ = batch.records();
     state = State::submitted;
-    Status submitted = log.submit(records_, *this);
+    Status submitted = overtakes ? log.submit_relief(records_, *this) : log.submit(records_, *this);
     CHECK_MSG(!submitted.is(Code::too_large), submitted.error().to_string());
     if (!submitted.ok()) state = State::waiting;
     return submitted;
@@ -60,7 +60,8 @@ class Group::Write final : public wal::Completion {
   void finished(const Status& status) override {
     state = status.ok() ? State::durable : State::waiting;
     // A full disk takes the batch later. After anything else the process is ending.
-    if (!status.ok()) group_.no_space_until_ = group_.shared_.env.now() + kNoSpaceRetry;
+    if (!status.ok())
+      (relief ? group_.relief_until_ : group_.no_space_until_) = group_.shared_.env.now() + kNoSpaceRetry;
     group_.shared_.schedule(group_);
   }
 
@@ -69,6 +70,7 @@ class Group::Write final : public wal::Completion {
   std::uint64_t ticket = 0;  // of the Ready that ends with this batch
   std::vector<raft::Message> send;
   Index cut = 0, first = 0, last = 0;
+  bool relief = false;  // the log can be cut once it is there
   Done done;
 
  private:
@@ -179,15 +181,26 @@ void Group::finish_writes() {
     for (raft::Message& message : write->send) shared_.post(std::move(message));
     if (write->done) std::exchange(write->done, Done())(write->appended().first);
   }
+  // A base that was quicker than what was to be written before it.
+  for (const auto& write : writes_)
+    if (write->done && write->state == Write::State::durable)
+      std::exchange(write->done, Done())(write->appended().first);
 }
 
+// In their order; but where the log has no room for what comes before, a base goes ahead of it, since it alone makes
+// room. A start that finds it without what it overtook reads the same state and a shorter log, of which nobody was told
+// more; only entries that a cut would have taken away must not stay behind it.
 void Group::submit_writes(Instant now) {
-  if (now < no_space_until_) return;
+  bool stuck = now < no_space_until_, cut_ahead = false;
   for (const auto& write : writes_) {
+    if (write->state != Write::State::durable) cut_ahead = cut_ahead || write->cut != 0;
     if (write->state != Write::State::waiting) continue;
-    if (write->submit(*shared_.log).ok()) continue;
-    no_space_until_ = now + kNoSpaceRetry;
-    return;
+    const bool overtakes = write->relief && !cut_ahead && now >= relief_until_;
+    if (stuck && !overtakes) continue;
+    if (write->submit(*shared_.log, overtakes).ok()) continue;
+    if (overtakes) relief_until_ = now + kNoSpaceRetry;
+    if (!stuck) no_space_until_ = now + kNoSpaceRetry;
+    stuck = true;
   }
 }
 
@@ -196,6 +209,8 @@ void Group::write_base(Base base, Done done) {
   base.hard_state = raft_.hard_state();
   auto write = std::make_unique<Write>(*this);
   write->batch.add(base);
+  // What makes everything before it void cannot stand before that.
+  write->relief = !base.discard;
   write->done = std::move(done);
   enqueue(std::move(write));
   shared_.schedule(*this);

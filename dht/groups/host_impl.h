@@ -121,6 +121,7 @@ class Host::Impl final : public Shared {
   Task<void> retire(std::shared_ptr<Instance> instance);
   Task<void> remove_directory(std::string directory);
   void relieve_log();
+  Task<void> give_up_log(GroupId id);
 
   // snapshots.cc
   Task<void> offer(std::shared_ptr<Outgoing> out);
@@ -152,6 +153,7 @@ class Host::Impl final : public Shared {
   std::uint32_t leads_ = 0;                                          // groups that this node leads
   std::map<NodeId, std::pair<Instant, std::uint32_t>> leads_there_;  // of the nodes we share groups with
   std::set<std::pair<GroupId, raft::Replica>> dismissing_;
+  std::set<GroupId> giving_up_;  // damaged replicas whose part of the log is being cut
   std::set<GroupId> inviting_;
   std::vector<std::shared_ptr<Instance>> retiring_;
   TaskGroup tasks_;

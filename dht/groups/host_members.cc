@@ -61,6 +61,7 @@ Task<Status> Host::Impl::make_room_for(const net::InviteReplicaRequest& request,
   if (auto broken = damaged.find(request.group); broken != damaged.end()) {
     if (configuration.contains(broken->second.self))
       co_return Error(Code::stale, "the group still counts on a lost replica");
+    if (giving_up_.contains(request.group)) co_return Error(Code::busy, "its log is being cut");
     CO_RETURN_IF_ERROR(co_await log->drop_owner(owner_of(request.group)));
     damaged.erase(request.group);
     co_return Status();

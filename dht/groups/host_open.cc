@@ -75,6 +75,8 @@ Task<Status> Host::Impl::load(GroupId id, Image image) {
     replica.why = image.damage;
     if (image.base) replica.self = image.base->self;
     if (image.base) replica.group_epoch = image.base->group_epoch;
+    if (image.lost) replica.self = image.lost->self;
+    if (image.lost) replica.group_epoch = image.lost->group_epoch;
     co_return Status();
   }
   Instant votes_from = env.now();

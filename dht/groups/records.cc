@@ -14,6 +14,11 @@ constexpr std::size_t kEntryHead = 17;
 Error malformed(const char* what) {
   return Error(Code::damaged, std::string("a record of the log makes no sense: ") + what);
 }
+
+// A replica's term only rises, and in a term it votes once. A base may lie before an older hard state that it overtook.
+void keep_later(raft::HardState& known, raft::HardState heard) {
+  if (heard.term > known.term || (heard.term == known.term && !known.vote)) known = std::move(heard);
+}
 }  // namespace
 
 void EntryPlaces::wrote(Index first, Index last, wal::Lsn at) {
@@ -83,7 +88,8 @@ Status ImageReader::record(const wal::StoredRecord& record) {
 Status ImageReader::take(Image& image, const wal::StoredRecord& record) {
   switch (static_cast<RecordKind>(record.kind)) {
     case RecordKind::hard_state: {
-      ASSIGN_OR_RETURN(image.hard_state, decode<raft::HardState>(record.payload));
+      ASSIGN_OR_RETURN(auto hard_state, decode<raft::HardState>(record.payload));
+      keep_later(image.hard_state, std::move(hard_state));
       return Status();
     }
     case RecordKind::entry:
@@ -98,6 +104,11 @@ Status ImageReader::take(Image& image, const wal::StoredRecord& record) {
     }
     case RecordKind::base:
       return take_base(image, record);
+    case RecordKind::lost: {
+      ASSIGN_OR_RETURN(image.lost, decode<Lost>(record.payload));
+      image.damage = image.lost->why;
+      return Status();
+    }
   }
   return Error(Code::unsupported_version, "the log holds a record of an unknown kind");
 }
@@ -139,7 +150,9 @@ Status ImageReader::take_base(Image& image, const wal::StoredRecord& record) {
   if (!image.entries.empty() && image.entries.front().index != base.index + 1)
     return malformed("entries behind a checkpoint are missing");
   image.places.forget_to(base.index);
-  image.hard_state = base.hard_state;
+  // Of another replica of this node nothing is left.
+  if (image.base && image.base->self != base.self) image.hard_state = raft::HardState();
+  keep_later(image.hard_state, base.hard_state);
   image.base = std::move(base);
   return Status();
 }

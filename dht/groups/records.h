@@ -22,6 +22,7 @@ enum class RecordKind : std::uint16_t {
   entry = 2,  // term (8), index (8), kind (1), then the command
   cut = 3,    // index (8): the log's end from there on is void
   base = 4,
+  lost = 5,
 };
 
 // Where a replica's state begins: a checkpoint, and the log behind it.
@@ -36,6 +37,14 @@ struct Base {
   std::uint64_t checkpoint = 0;       // the file in it; 0: the machine is empty
   bool discard = false;               // entries written before this record are void, not only those up to index
   VORTEX_FIELDS(group_epoch, self, hard_state, index, term, configuration, instance, checkpoint, discard)
+};
+
+// All that is kept of a damaged replica where the log has no room for its remains.
+struct Lost {
+  std::uint32_t group_epoch = 0;
+  raft::Replica self;
+  std::string why;
+  VORTEX_FIELDS(group_epoch, self, why)
 };
 
 constexpr wal::OwnerId owner_of(GroupId group) { return wal::OwnerId(group) + 1; }
@@ -65,6 +74,7 @@ struct Image {
   std::deque<raft::Entry> entries;  // without gaps; behind the base, where there is one
   EntryPlaces places;
   std::string damage;  // why it cannot be believed; empty when it can
+  std::optional<Lost> lost;
 };
 
 // Gathers the images of all groups.
@@ -88,6 +98,7 @@ class Batch {
   void add(const raft::Entry& entry);
   void add_cut(Index from);
   void add(const Base& base) { add(RecordKind::base, encode(base)); }
+  void add(const Lost& lost) { add(RecordKind::lost, encode(lost)); }
 
   static std::size_t cost(const raft::Entry& entry);
   bool empty() const { return records_.empty(); }

@@ -118,6 +118,34 @@ TEST_CASE("a group grows from one node to three, loses its leader, and goes on")
   EXPECT(rig.world.run_until([&rig] { return rig.all_caught_up(); }, seconds(10)));
 }
 
+namespace {
+constexpr GroupId kOther = 8;
+
+// No further segment of the log can be made.
+void fill_disk(Machine& machine) {
+  DiskFault fault;
+  fault.effect = DiskEffect::no_space;
+  fault.op = DiskOp::allocate;
+  fault.path = "wal/";
+  fault.count = 1'000'000'000;
+  machine.drive().fail(fault);
+}
+
+// Turns a bit in the first record of the owner in the log's first segment.
+bool damage_first_record(Machine& machine, std::uint64_t owner) {
+  const std::string path = "meta/wal/000000.wal";
+  auto bytes = machine.drive().peek(path);
+  if (!bytes.ok()) return false;
+  for (std::size_t at = 0; at + 48 <= bytes->size(); at += 8) {
+    const std::uint8_t* header = bytes->data() + at;
+    if (load_le<std::uint64_t>(header + 8) != owner || load_le<std::uint64_t>(header + 16) != 1 || header[6] != 1)
+      continue;
+    return machine.drive().flip_bit(path, at + 41, 1).ok();
+  }
+  return false;
+}
+}  // namespace
+
 TEST_CASE("a node refuses the metadata of another node, and leaves it as it is") {
   Rig rig(1, 1);
   REQUIRE(rig.propose(1).ok());
@@ -129,4 +157,37 @@ TEST_CASE("a node refuses the metadata of another node, and leaves it as it is")
   start_group_node(rig.world.machine(1), rig.shared, 1);
   REQUIRE(rig.world.run_until([&rig] { return rig.leader() == 1; }, seconds(10)));
   EXPECT(rig.propose(1).ok());
+}
+
+TEST_CASE("a log that cannot grow is cut by its groups, and they go on") {
+  Rig rig(1, 1, 64 * kMiB);
+  fill_disk(rig.world.machine(1));
+  for (int i = 0; i < 300; ++i) {
+    CAPTURE(i);
+    REQUIRE(rig.propose(1, 16 * kKiB).ok());
+  }
+}
+
+TEST_CASE("a damaged replica's part of the log does not keep the others from writing, and it stays damaged") {
+  Rig rig(1, 1, 64 * kMiB);
+  rig.shared.model(kOther);
+  auto create = [](Env&, groups::Host& host) -> Task<Status> {
+    std::vector<GroupId> ids(1, kOther);
+    co_return co_await host.create(std::move(ids));
+  };
+  REQUIRE(rig.world.run(rig.world.machine(1), create, *rig.host(1)).ok());
+  REQUIRE(rig.propose(1).ok());
+  rig.world.machine(1).kill();
+  REQUIRE(damage_first_record(rig.world.machine(1), kOther + 1));
+  for (int start = 0; start < 2; ++start) {
+    CAPTURE(start);
+    rig.world.machine(1).start();
+    REQUIRE(rig.world.run_until([&rig] { return rig.leader() == 1; }, seconds(10)));
+    REQUIRE(rig.host(1)->view(kOther).has_value());
+    EXPECT(rig.host(1)->view(kOther)->damaged);
+    fill_disk(rig.world.machine(1));
+    for (int i = 0; i < 300; ++i) REQUIRE(rig.propose(1, 16 * kKiB).ok());
+    rig.world.machine(1).drive().clear_faults();
+    rig.world.machine(1).kill();
+  }
 }
