@@ -74,11 +74,13 @@ Task<void> Host::Impl::checkpoint(std::shared_ptr<Group> group) {
   if (ready) {
     bool moved = raft.applied_index() > base.index;
     base.index = raft.applied_index();
+    // Where nothing has moved, the file that is there remains: perhaps another instance's, of a snapshot that came
+    // late.
     if (moved) {
       base.term = *raft.log().term_at(base.index);
       base.configuration = raft.committed_configuration();
+      base.instance = group->instance()->number;
     }
-    base.instance = group->instance()->number;
     Status saved = co_await save(group, base, moved);
     well = saved.ok() || saved.is(Code::stale);
     if (!well && !saved.is(Code::cancelled))

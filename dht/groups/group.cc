@@ -62,6 +62,7 @@ class Group::Write final : public wal::Completion {
     // A full disk takes the batch later. After anything else the process is ending.
     if (!status.ok())
       (relief ? group_.relief_until_ : group_.no_space_until_) = group_.shared_.env.now() + kNoSpaceRetry;
+    if (!relief) group_.no_space_ = !status.ok();
     group_.shared_.schedule(group_);
   }
 
@@ -200,6 +201,7 @@ void Group::submit_writes(Instant now) {
     if (write->submit(*shared_.log, overtakes).ok()) continue;
     if (overtakes) relief_until_ = now + kNoSpaceRetry;
     if (!stuck) no_space_until_ = now + kNoSpaceRetry;
+    if (!write->relief) no_space_ = true;
     stuck = true;
   }
 }

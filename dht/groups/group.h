@@ -110,6 +110,7 @@ class Group final : public std::enable_shared_from_this<Group> {
   Instant due_{};
 
   std::deque<std::unique_ptr<Write>> writes_;  // in their order; the first ones are with the log
+  bool no_space_ = false;  // the log refused what was written last
   Instant no_space_until_{};
   Instant relief_until_{};         // the same for a base
   std::size_t written_bytes_ = 0;  // since the last checkpoint

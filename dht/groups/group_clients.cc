@@ -12,7 +12,7 @@ Result<Index> Group::propose(ByteVector command, Proposal& proposal) {
     return Error(Code::busy, "too many commands wait").with_retry_after(net::kBusyRetryMs);
   }
   // Where the disk is full, no more is promised than it can hold.
-  if (shared_.env.now() < no_space_until_) return Error(Code::no_space, "the log has no room");
+  if (no_space_) return Error(Code::no_space, "the log has no room");
   auto index = raft_.propose(std::move(command));
   if (!index.ok()) {
     shared_.metrics.refused.add();

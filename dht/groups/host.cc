@@ -15,6 +15,8 @@ namespace {
 // What a batch holds beside one command: headers, and a hard state.
 constexpr std::size_t kBatchSpare = 4 * kKiB;
 constexpr Duration kHousePeriod = milliseconds(500);
+// While somebody waits for room in the log.
+constexpr Duration kReliefPeriod = milliseconds(50);
 // So long what a node said about the groups it leads is believed.
 constexpr Duration kLeadsFresh = seconds(10);
 constexpr Duration kHandOverStep = milliseconds(20);
@@ -139,7 +141,8 @@ void Host::Impl::ring() {
 
 Task<void> Host::Impl::keep_house() {
   while (true) {
-    Status slept = co_await sleep_for(env, kHousePeriod);
+    const Duration period = log->congested() ? kReliefPeriod : kHousePeriod;
+    Status slept = co_await sleep_for(env, period);
     if (!slept.ok()) break;
     see_outgoing(env.now());
     relieve_log();

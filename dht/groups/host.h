@@ -91,7 +91,7 @@ class Host final : public Passengers {
   // The answer of apply(), once the command is decided and applied here.
   //   not_found        this node has no such group
   //   not_leader       nothing happened, and nothing will; view().leader says who might
-  //   busy             nothing happened
+  //   busy, no_space   nothing happened
   //   too_large        over kCommandMax
   //   outcome_unknown  the deadline passed, or leadership ended, before it was known
   Task<Result<ByteVector>> propose(GroupId group, ByteVector command, Instant deadline);

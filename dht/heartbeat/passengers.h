@@ -22,8 +22,8 @@ struct GroupTerm {
 class Passengers {
  public:
   virtual ~Passengers() = default;
-  // What must go with an acknowledgement to this node. Called when the acknowledgement is made; everything that is
-  // returned fits into it or no acknowledgement is sent.
+  // What must go with an acknowledgement to this node. Called when the acknowledgement is made; where not everything
+  // that is returned fits into it, it counts for no lease.
   virtual std::vector<GroupTerm> moved_on_from(const NodeId& leader) = 0;
   // What an acknowledgement said. Called before the acknowledgement counts for any lease.
   virtual void hear_moved_on(const NodeId& from, const std::vector<GroupTerm>& groups) = 0;

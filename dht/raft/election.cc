@@ -78,6 +78,9 @@ void Raft::become_leader(Instant now) {
     if (member == options_.self) continue;
     progress_[member].next = log_.last_index() + 1;
   }
+  uncommitted_ = 0;
+  for (Index index = commit_ + 1; index <= log_.last_index(); ++index)
+    uncommitted_ += sizeof(Entry) + log_.at(index).data.size();
   term_start_ = log_.last_index() + 1;
   append_own(EntryKind::noop, {});
 }

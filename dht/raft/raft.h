@@ -216,6 +216,7 @@ class Raft {
 
   // As leader.
   std::map<Replica, Progress> progress_;  // every other member
+  std::size_t uncommitted_ = 0;           // what the entries behind commit_ take
   Index term_start_ = 0;                  // the index of this term's first entry; 0 when not leading
   Instant leader_since_{};
   std::optional<Replica> transfer_target_;

@@ -21,6 +21,7 @@ void Raft::append_own(EntryKind kind, ByteVector data) {
   entry.index = log_.last_index() + 1;
   entry.kind = kind;
   entry.data = std::move(data);
+  uncommitted_ += sizeof(Entry) + entry.data.size();
   append_entry(std::move(entry));
 }
 
@@ -40,8 +41,8 @@ void Raft::truncate_from(Index index) {
 Result<Index> Raft::propose(ByteVector command) {
   if (role_ != Role::leader) return Code::not_leader;
   if (transfer_target_) return Error(Code::busy, "leadership is being handed over");
-  std::size_t uncommitted = (log_.last_index() - commit_) * sizeof(Entry) + command.size();
-  if (uncommitted > options_.uncommitted_bytes_max || log_.bytes() > 4 * options_.uncommitted_bytes_max)
+  if (uncommitted_ + sizeof(Entry) + command.size() > options_.uncommitted_bytes_max ||
+      log_.bytes() > 4 * options_.uncommitted_bytes_max)
     return Error(Code::busy, "too much of the log is not committed yet");
   append_own(EntryKind::command, std::move(command));
   return log_.last_index();
@@ -96,7 +97,8 @@ void Raft::retry_appends(Instant now) {
       progress.waiting_since = now;
     } else if (now >= *progress.waiting_since + options_.election_timeout / 2) {
       progress.waiting_since = now;
-      progress.probe_from(progress.match + 1);
+      // Of one that was not heard in this term nothing is known: only its refusal says where to look.
+      progress.probe_from(progress.mode == Progress::Mode::probe ? progress.next : progress.match + 1);
       send_append(member, progress, true);
     }
   }
@@ -195,6 +197,7 @@ void Raft::advance_commit() {
   Index reached = configuration().reached<Index>(0, match);
   // Only an entry of our own term is committed by counting; those before it come with it.
   if (reached <= commit_ || log_.term_at(reached) != hard_.term) return;
+  for (Index index = commit_ + 1; index <= reached; ++index) uncommitted_ -= sizeof(Entry) + log_.at(index).data.size();
   commit_ = reached;
   continue_change();
 }

@@ -11,6 +11,7 @@ bool nothing_happened(Code code) {
     case Code::invalid_argument:
     case Code::too_large:
     case Code::metadata_full:
+    case Code::no_space:
     case Code::unsupported_version:
     case Code::unknown_method:
     case Code::unauthenticated:

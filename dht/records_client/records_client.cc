@@ -107,7 +107,12 @@ Task<Result<Commit>> RecordsClient::commit_within(BatchPart part, std::size_t wr
         co_return commit;
       case OutcomeKind::blocked: {
         Status way = co_await operations_.make_way(part.partition, std::move(outcome.transactions), backoff, deadline);
-        if (!way.ok() && !way.is(Code::timed_out)) co_return way.error();
+        if (way.is(Code::cancelled)) co_return Code::cancelled;
+        if (!way.ok() && !way.is(Code::timed_out)) {
+          // An attempt that nobody has answered may still be executed.
+          if (attempts.unknown) co_return Error(Code::outcome_unknown, way.error().to_string());
+          co_return way.error();
+        }
         if (!way.ok() || env_.now() >= deadline) {
           if (attempts.unknown) co_return Error(Code::outcome_unknown, "no time is left");
           co_return Error(Code::timed_out, "a transaction was in the way");

@@ -123,7 +123,8 @@ Task<Result<net::ScanRecordsResponse>> RecordsServer::serve(net::ScanRecordsRequ
         co_return response;
       }
     }
-    SeenPage page = machine(partition)->state().scan(request.place, request.from, request.end, limits);
+    const PartitionMachine* const source = machine(partition);
+    SeenPage page = source->state().scan(request.place, request.from, request.end, limits);
     response.records.reserve(page.records.size());
     bool moved = false;
     for (const PackedRecordPtr& record : page.records) {
@@ -134,9 +135,9 @@ Task<Result<net::ScanRecordsResponse>> RecordsServer::serve(net::ScanRecordsRequ
         scanned.value = to_vector(record->value());
         continue;
       }
-      // After every wait the replica may be gone.
+      // After every wait the replica may be gone, or have another state whose values lie elsewhere.
       PartitionMachine* from = machine(partition);
-      if (!from) {
+      if (!from || from != source) {
         moved = true;
         break;
       }

@@ -1,8 +1,16 @@
 #include "dht/records_client/settler.h"
 
+#include <algorithm>
+
 #include "dht/partition/machine.h"
 
 namespace vortex::dht {
+
+Task<void> Settler::stop() {
+  workers_.cancel();
+  co_await tasks_.stop();
+  co_await workers_.stop();
+}
 
 void Settler::look(PartitionNumber partition, std::set<Left>& into) {
   auto view = host_.view(partition);
@@ -11,7 +19,7 @@ void Settler::look(PartitionNumber partition, std::set<Left>& into) {
   Left left;
   left.partition = partition;
   for (const auto& [operation, decision] : machine->state().decisions().all()) {
-    if (into.size() >= kSettleMax) return;
+    if (into.size() >= kSettlerSeenMax) return;
     // What is decided and finished waits for its session only.
     if (decision.state != TransactionState::pending && decision.participants.empty()) continue;
     left.transaction.home = partition;
@@ -19,7 +27,7 @@ void Settler::look(PartitionNumber partition, std::set<Left>& into) {
     into.insert(left);
   }
   for (const auto& [transaction, prepared] : machine->state().intents().prepared()) {
-    if (into.size() >= kSettleMax) return;
+    if (into.size() >= kSettlerSeenMax) return;
     left.transaction = transaction;
     if (transaction.home != partition) into.insert(left);
   }
@@ -31,12 +39,32 @@ Task<void> Settler::run() {
     if (!slept.ok()) co_return;
     std::set<Left> found;
     for (groups::GroupId group : host_.groups()) look(group, found);
-    for (const Left& left : found) {
-      if (!seen_.contains(left)) continue;
-      Status settled = co_await settle(left);
-      if (settled.is(Code::cancelled)) co_return;
-    }
+    choose(found);
+    const std::size_t workers = std::min(todo_.size(), kSettleAtOnce);
+    for (std::size_t i = 0; i < workers; ++i) workers_.spawn(work());
+    co_await workers_.join();
+    todo_.clear();
     seen_ = std::move(found);
+  }
+}
+
+// Those that were there before, beginning behind the last one that had its turn.
+void Settler::choose(const std::set<Left>& found) {
+  auto at = found.upper_bound(last_);
+  for (std::size_t i = 0; i < found.size() && todo_.size() < kSettleMax; ++i, ++at) {
+    if (at == found.end()) at = found.begin();
+    if (seen_.contains(*at)) todo_.push_back(*at);
+  }
+  if (!todo_.empty()) last_ = todo_.back();
+}
+
+// One whose home or participants cannot be reached takes its time, and holds up only one of several.
+Task<void> Settler::work() {
+  while (!todo_.empty()) {
+    Left left = todo_.front();
+    todo_.pop_front();
+    Status settled = co_await settle(left);
+    if (settled.is(Code::cancelled)) co_return;
   }
 }
 

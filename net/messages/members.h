@@ -70,7 +70,8 @@ struct HeartbeatRequest {
 struct HeartbeatResponse {
   Pulse pulse;
   std::vector<GroupMovedOn> moved_on;
-  VORTEX_FIELDS(pulse, moved_on)
+  bool more = false;  // groups than there is room for: this acknowledgement may not count for any lease
+  VORTEX_FIELDS(pulse, moved_on, more)
 };
 
 // "Do you reach this member?" asked of others before it is condemned.

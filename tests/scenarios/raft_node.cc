@@ -38,6 +38,12 @@ net::Identity GroupWorld::identity(std::size_t number) const {
   return net::Identity::generate(dice);
 }
 
+NodeId GroupWorld::id(std::size_t number) const {
+  auto known = ids.find(number);
+  if (known == ids.end()) known = ids.emplace(number, identity(number).id()).first;
+  return known->second;
+}
+
 std::optional<Address> GroupWorld::address_of(const NodeId& node) const {
   for (std::size_t number = 1; number <= nodes; ++number)
     if (id(number) == node) return Address{"m" + std::to_string(number), kPort};

@@ -64,9 +64,11 @@ struct GroupWorld {
   Duration evict_after = seconds(20);
 
   net::Identity identity(std::size_t number) const;
-  NodeId id(std::size_t number) const { return identity(number).id(); }
+  // Made once: a key costs as much as a thousand events.
+  NodeId id(std::size_t number) const;
   std::optional<Address> address_of(const NodeId& id) const;
   GroupModel& model(dht::groups::GroupId group);
+  mutable std::map<std::size_t, NodeId> ids;
 };
 
 // Remembers every command it was given, in order.

@@ -30,6 +30,8 @@ void records(Run& run) {
   RecordsWorld shared;
   shared.world = &world;
   shared.partitions = std::uint32_t(1) << dice.between(0, 3);
+  // Full again and again; or only where the disk is.
+  if (dice.one_in(3)) shared.short_log = dice.one_in(2) ? 3 : 64;
   RecordsPlan plan;
   plan.timeout = seconds(8);
   RecordsWorkload workload(world, plan);
@@ -41,6 +43,7 @@ void records(Run& run) {
 
   NemesisOptions nemesis;
   nemesis.clock_rate = 1;
+  if (shared.short_log != 0) nemesis.disk_full = 4;
   for (std::size_t number = 1; number <= shared.nodes; ++number)
     nemesis.machines.push_back(world.machine(number).name());
   for (std::size_t number = 1; number <= 3; ++number) {

@@ -51,6 +51,12 @@ net::Identity RecordsWorld::identity(std::size_t number) const {
   return net::Identity::generate(dice);
 }
 
+NodeId RecordsWorld::id(std::size_t number) const {
+  auto known = ids.find(number);
+  if (known == ids.end()) known = ids.emplace(number, identity(number).id()).first;
+  return known->second;
+}
+
 net::Target RecordsWorld::target(std::size_t number) const {
   return net::Target(id(number), world->machine(number).address(kPort));
 }
@@ -106,6 +112,12 @@ Task<void> RecordsNode::run() {
   options.wal.segment_bytes = 1 * kMiB;
   options.wal.group_bytes = 256 * kKiB;
   options.wal.live_segments_max = 64;
+  if (shared_.short_log != 0) {
+    options.checkpoint_bytes = 4 * kMiB;
+    options.wal.segment_bytes = 128 * kKiB;
+    options.wal.group_bytes = 32 * kKiB;
+    options.wal.live_segments_max = shared_.short_log;
+  }
   dht::AddressOf address_of = addresses_of(shared_);
   auto opened = co_await dht::groups::Host::open(env_, options, machines_, heartbeats_.for_groups(), end_.dispatcher,
                                                  end_.peers, address_of);

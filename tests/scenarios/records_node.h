@@ -2,6 +2,7 @@
 // clients of them on machines of their own. For scenarios.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 
@@ -25,13 +26,17 @@ struct RecordsWorld {
   std::size_t nodes = 3;
   std::uint32_t partitions = 4;
   std::size_t checkpoint_bytes = 48 * kKiB;
+  // Where it is not 0: a log of so many small segments, in which groups move on only because they are asked to.
+  std::size_t short_log = 0;
   std::set<std::uint32_t> grown;  // partitions that have all their voters
   bool created = false;
 
   net::Identity identity(std::size_t number) const;
-  NodeId id(std::size_t number) const { return identity(number).id(); }
+  // Made once: a key costs as much as a thousand events.
+  NodeId id(std::size_t number) const;
   net::Target target(std::size_t number) const;
   std::optional<Address> address_of(const NodeId& node) const;
+  mutable std::map<std::size_t, NodeId> ids;
 };
 
 // A member's end of the network.

@@ -1,4 +1,6 @@
 // What makes room gets room: a log that takes no more data still takes what its owners need to truncate.
+#include <deque>
+
 #include "base/task_group.h"
 #include "tests/sim/drive.h"
 #include "tests/unit/test.h"
@@ -105,4 +107,54 @@ TEST_CASE("in a log with as many segments as it may have, a base goes ahead of a
   std::string why = rounds.ok() ? std::string() : rounds.error().to_string();
   INFO(why);
   REQUIRE(rounds.ok());
+}
+
+namespace {
+class Outcome final : public Completion {
+ public:
+  void finished(const Status& status) override { result = status; }
+  std::string text;
+  Record record;
+  std::optional<Status> result;
+};
+
+// More than the group being written and the one being filled can hold, so that some wait for room.
+Task<Result<int>> submit_many(Rig& rig, Env& env, wal::Log& log) {
+  sim::DiskFault fault;
+  fault.effect = sim::DiskEffect::no_space;
+  fault.op = sim::DiskOp::write;
+  fault.path = ".wal";
+  rig.machine.drive().fail(fault);
+  std::deque<Outcome> outcomes;
+  for (int i = 0; i < 40; ++i) {
+    Outcome& one = outcomes.emplace_back();
+    one.text = std::to_string(i) + std::string(2000, 'x');
+    one.record = record_of(one.text);
+    CO_RETURN_IF_ERROR(log.submit(std::span<const Record>(&one.record, 1), one));
+  }
+  if (!log.congested()) co_return Error(Code::internal, "nobody waits for room");
+  CO_RETURN_IF_ERROR(co_await sleep_for(env, seconds(2)));
+  int written = 0;
+  bool refused = false;
+  for (const Outcome& one : outcomes) {
+    if (!one.result) co_return Error(Code::internal, "not told");
+    if (one.result->ok() && refused) co_return Error(Code::internal, one.text.substr(0, 2) + " overtook another");
+    written += one.result->ok();
+    refused = refused || !one.result->ok();
+  }
+  if (!refused) co_return Error(Code::internal, "none was refused");
+  co_return written;
+}
+}  // namespace
+
+TEST_CASE("what waits for room does not overtake what a full disk has refused") {
+  Rig rig;
+  auto body = [&rig](Env& env, wal::Log& log) { return submit_many(rig, env, log); };
+  auto written = rig.with_log<int>(body);
+  std::string why = written.ok() ? std::string() : written.error().to_string();
+  INFO(why);
+  REQUIRE(written.ok());
+  auto kept = rig.reopen();
+  REQUIRE(kept.ok());
+  EXPECT_EQ((*kept)[1].size(), static_cast<std::size_t>(*written));
 }
