@@ -1,6 +1,7 @@
 #include "node/metadata.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -14,12 +15,22 @@ constexpr std::size_t kAnybodyMax = 8;
 // Groups are small: a newcomer takes its share of a few hundred of them within seconds.
 constexpr std::size_t kChangesAtOnce = 32;
 constexpr double kChangesPerSecond = 400;
+// Members that hear of a change from each that has heard of it.
+constexpr std::size_t kTellAtOnce = 3;
+// In a ring: of those near a partition, its members included.
+constexpr std::size_t kTellNearest = 8;
+
+dht::PartitionMachines::Options machines_with(std::size_t memory_max) {
+  dht::PartitionMachines::Options options;
+  options.memory_max = memory_max;
+  return options;
+}
 }  // namespace
 
-Metadata::Metadata(Env& env, dht::Membership& membership)
+Metadata::Metadata(Env& env, dht::Membership& membership, std::size_t memory_max)
     : env_(env),
       membership_(membership),
-      machines_(env),
+      machines_(env, machines_with(memory_max)),
       nearest_(env, membership.kademlia()),
       port_(
           env, membership.peers(), table_, [this](const NodeId& id) { return address_of(id); },
@@ -45,8 +56,9 @@ std::vector<net::Target> Metadata::anybody() const {
 }
 
 Task<Result<std::unique_ptr<Metadata>>> Metadata::open(Env& env, net::Dispatcher& dispatcher,
-                                                       dht::Membership& membership, std::string directory) {
-  auto metadata = std::unique_ptr<Metadata>(new Metadata(env, membership));
+                                                       dht::Membership& membership, std::string directory,
+                                                       std::size_t memory_max) {
+  auto metadata = std::unique_ptr<Metadata>(new Metadata(env, membership, memory_max));
   Metadata* self = metadata.get();
   auto address_of = [self](const NodeId& id) { return self->address_of(id); };
   dht::groups::HostOptions options;
@@ -88,11 +100,20 @@ void Metadata::start() {
   manager_->start();
   settler_ = std::make_unique<dht::Settler>(env_, *host_, client_.operations());
   settler_->start();
+  announcer_ = std::make_unique<dht::Announcer>(
+      env_, membership_.peers(), table_,
+      [this](std::vector<dht::PartitionNumber> partitions) { return audience(std::move(partitions)); });
+  announcer_->start();
+  server_->on_told([this](dht::PartitionNumber partition) {
+    if (membership_.settings().topology == net::Topology::all_to_all) announcer_->changed(partition);
+  });
 }
 
 Task<void> Metadata::retire(Duration patience) {
   if (manager_) co_await manager_->stop();
   if (settler_) co_await settler_->stop();
+  server_->on_told(nullptr);
+  if (announcer_) co_await announcer_->stop();
   co_await client_.stop();
   co_await host_->hand_over(patience);
 }
@@ -117,6 +138,26 @@ void Metadata::leadership(dht::groups::GroupId group, bool, dht::raft::Term) { c
 void Metadata::changed(dht::groups::GroupId group) {
   (void)server_->place_of(group);
   tell_partners();
+  auto view = host_->view(group);
+  if (announcer_ && view && view->role == dht::raft::Role::leader) announcer_->changed(group);
+}
+
+std::vector<std::pair<net::Target, std::vector<dht::PartitionNumber>>> Metadata::audience(
+    std::vector<dht::PartitionNumber> partitions) const {
+  std::map<NodeId, std::vector<dht::PartitionNumber>> heard;
+  if (membership_.settings().topology == net::Topology::all_to_all) {
+    for (const dht::Member& member :
+         dht::sample_alive(membership_.directory(), membership_.id(), kTellAtOnce, env_.random()))
+      heard[member.id] = partitions;
+  } else {
+    for (dht::PartitionNumber partition : partitions)
+      for (const NodeId& node : neighbours_->closest(partition, kTellNearest))
+        if (node != membership_.id()) heard[node].push_back(partition);
+  }
+  std::vector<std::pair<net::Target, std::vector<dht::PartitionNumber>>> audience;
+  for (auto& [node, about] : heard)
+    if (auto address = address_of(node)) audience.emplace_back(net::Target(node, *address), std::move(about));
+  return audience;
 }
 
 void Metadata::left(dht::groups::GroupId) { tell_partners(); }

@@ -9,6 +9,7 @@
 #include "dht/groups/manager.h"
 #include "dht/joining/membership.h"
 #include "dht/partition/machine.h"
+#include "dht/records_client/announcer.h"
 #include "dht/records_client/records_client.h"
 #include "dht/records_client/records_server.h"
 #include "dht/records_client/remote_port.h"
@@ -22,7 +23,8 @@ class Metadata final : private dht::groups::GroupListener {
  public:
   // Reads what is on disk and registers its messages. The membership outlives it.
   static Task<Result<std::unique_ptr<Metadata>>> open(Env& env, net::Dispatcher& dispatcher,
-                                                      dht::Membership& membership, std::string directory);
+                                                      dht::Membership& membership, std::string directory,
+                                                      std::size_t memory_max);
   ~Metadata() override;
 
   // The groups of a new cluster, all on this node; nothing for those that are there.
@@ -43,12 +45,16 @@ class Metadata final : private dht::groups::GroupListener {
   const dht::groups::Manager* manager() const { return manager_.get(); }
 
  private:
-  Metadata(Env& env, dht::Membership& membership);
+  Metadata(Env& env, dht::Membership& membership, std::size_t memory_max);
   std::optional<Address> address_of(const NodeId& id) const;
   std::vector<net::Target> anybody() const;
   void leadership(dht::groups::GroupId group, bool leads, dht::raft::Term term) override;
   void changed(dht::groups::GroupId group) override;
   void left(dht::groups::GroupId group) override;
+  // All to all, news goes to a few members and from there on; in a ring only to those near the partition, who are
+  // asked.
+  std::vector<std::pair<net::Target, std::vector<dht::PartitionNumber>>> audience(
+      std::vector<dht::PartitionNumber> partitions) const;
   // Partners are those with whom groups are shared: leases need their heartbeats.
   void tell_partners();
 
@@ -64,6 +70,7 @@ class Metadata final : private dht::groups::GroupListener {
   std::unique_ptr<dht::Settler> settler_;
   std::unique_ptr<Neighbours> neighbours_;
   std::unique_ptr<dht::groups::Manager> manager_;
+  std::unique_ptr<dht::Announcer> announcer_;
 };
 
 }  // namespace vortex::node

@@ -88,7 +88,7 @@ Task<Status> Node::Parts::open() {
   CO_RETURN_IF_ERROR(co_await env.disk().make_directories(meta));
   std::string meta_lock_path = meta + "/" + kMetaLock;
   CO_ASSIGN_OR_RETURN(meta_lock, co_await env.disk().lock(std::move(meta_lock_path)));
-  CO_ASSIGN_OR_RETURN(metadata, co_await Metadata::open(env, dispatcher, *membership, meta));
+  CO_ASSIGN_OR_RETURN(metadata, co_await Metadata::open(env, dispatcher, *membership, meta, options.metadata_memory));
   book = std::make_unique<RecordsBook>(env, metadata->records());
   files = std::make_unique<FilesStack>(env, dispatcher, *membership, metadata->records(), *chunks);
   ManagersOptions about_managers;

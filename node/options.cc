@@ -58,6 +58,8 @@ void declare(Settings& settings, NodeOptions& options) {
                 &check_contact);
   settings.text("zone", options.zone, "what fails together: a rack, a room; copies go to different zones", &check_zone);
   settings.size("capacity", options.capacity, 0, std::uint64_t(1) << 60, "bytes for chunks; 0: what the disk holds");
+  settings.size("metadata-memory", options.metadata_memory, 16 * kMiB, std::uint64_t(1) << 44,
+                "memory for records of files and chunks; beyond it the metadata is full");
   settings.number("partitions", options.partitions, 1, dht::kPartitionsMax,
                   "of the metadata; a power of two; with --create");
   settings.number("replicas", options.replicas, 1, kGroupSizeMax, "copies of everything, odd; with --create");

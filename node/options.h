@@ -35,6 +35,9 @@ struct NodeOptions {
   std::string contact;
   std::string zone;
   std::uint64_t capacity = 0;  // bytes of chunks; 0: what the disk holds
+  // Bytes of memory for records. Beyond it writes of metadata are refused ("metadata full"), here and in partitions led
+  // here; reading and removing go on.
+  std::uint64_t metadata_memory = 4 * kGiB;
 
   // Of the cluster, with `create`.
   std::uint32_t partitions = 256;

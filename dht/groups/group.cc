@@ -110,6 +110,14 @@ GroupView Group::view() const {
   return view;
 }
 
+Index Group::lag() const {
+  Index least = raft_.log().last_index();
+  if (raft_.is_leader())
+    for (const raft::Replica& member : raft_.configuration().members())
+      least = std::min(least, raft_.match_of(member).value_or(0));
+  return raft_.log().last_index() - least;
+}
+
 void Group::work(Instant now) {
   finish_writes();
   if (now >= due_) raft_.tick(now);
@@ -127,11 +135,16 @@ void Group::work(Instant now) {
 }
 
 void Group::step(const raft::Message& message, Instant now) {
-  // Leaders alone know who has been left out for good.
-  if (raft_.decides() && raft_.configuration() == raft_.committed_configuration() && !raft_.configuration().joint() &&
-      !raft_.configuration().contains(message.from) && message.kind != raft::MessageKind::append_reply)
-    shared_.dismiss(*this, message.from);
+  if (message.kind != raft::MessageKind::append_reply) dismiss_stranger(message.from);
   raft_.step(message, now);
+}
+
+// Leaders alone know who has been left out for good.
+void Group::dismiss_stranger(const raft::Replica& replica) {
+  const raft::Configuration& configuration = raft_.configuration();
+  if (raft_.decides() && configuration == raft_.committed_configuration() && !configuration.joint() &&
+      !configuration.contains(replica))
+    shared_.dismiss(*this, replica);
 }
 
 void Group::pump(Instant) {

@@ -34,6 +34,8 @@ class Group final : public std::enable_shared_from_this<Group> {
   Instant due() const { return due_; }
   void look_again(Instant now) { due_ = std::min(due_, now); }
   void step(const raft::Message& message, Instant now);
+  // Tells a replica that is surely left out for good.
+  void dismiss_stranger(const raft::Replica& replica);
 
   // --- those who wait ---
   struct Proposal {
@@ -74,6 +76,10 @@ class Group final : public std::enable_shared_from_this<Group> {
   // What the log need not keep before: the base, and entries behind its index that were written before it.
   wal::Lsn needed_from() const { return std::min(base_place_, places_.behind(base_.index).value_or(base_place_)); }
   bool wants_checkpoint() const;
+  // What was written last was refused.
+  bool without_room() const { return no_space_; }
+  // As leader: how far the last member's log is behind.
+  Index lag() const;
 
   // Set by the host, for itself.
   bool scheduled = false;
@@ -110,7 +116,7 @@ class Group final : public std::enable_shared_from_this<Group> {
   Instant due_{};
 
   std::deque<std::unique_ptr<Write>> writes_;  // in their order; the first ones are with the log
-  bool no_space_ = false;  // the log refused what was written last
+  bool no_space_ = false;                      // the log refused what was written last
   Instant no_space_until_{};
   Instant relief_until_{};         // the same for a base
   std::size_t written_bytes_ = 0;  // since the last checkpoint

@@ -50,6 +50,8 @@ GroupMetrics::GroupMetrics(Metrics& m)
       leading(m.gauge("raft_groups_leading", "groups that this node leads")),
       leaderless(m.gauge("raft_groups_leaderless", "groups whose leader is not known here")),
       damaged(m.gauge("raft_groups_damaged", "replicas whose part of the disk cannot be believed")),
+      without_room(m.gauge("raft_groups_without_room", "replicas whose writes a full disk or log has refused")),
+      lag(m.gauge("raft_lag_entries", "how far the last member of any group led here is behind, in entries")),
       log_bytes(m.gauge("raft_log_bytes", "log entries in memory")),
       state_bytes(m.gauge("raft_state_bytes", "what the machines hold in memory")) {}
 
@@ -151,10 +153,13 @@ Task<void> Host::Impl::keep_house() {
 }
 
 void Host::Impl::count() {
-  std::size_t leading = 0, leaderless = 0, log_bytes = 0, state_bytes = 0;
+  std::size_t leading = 0, leaderless = 0, without_room = 0, log_bytes = 0, state_bytes = 0;
+  raft::Index lag = 0;
   for (const auto& [id, group] : groups) {
     leading += group->raft().is_leader();
     leaderless += !group->raft().leader().has_value();
+    without_room += group->without_room();
+    lag = std::max(lag, group->lag());
     log_bytes += group->raft().log().bytes();
     state_bytes += group->machine().memory_bytes();
   }
@@ -166,6 +171,8 @@ void Host::Impl::count() {
   metrics.leading.set(leading);
   metrics.leaderless.set(leaderless);
   metrics.damaged.set(damaged.size());
+  metrics.without_room.set(without_room);
+  metrics.lag.set(lag);
   metrics.log_bytes.set(log_bytes);
   metrics.state_bytes.set(state_bytes);
 }
@@ -266,6 +273,7 @@ Result<net::CarryRaftResponse> Host::Impl::carry(net::Context& context, const ne
   auto deliver = [&](const raft::Message& message) {
     if (message.from.node != from || message.to.node != options.self) return;
     metrics.received.add();
+    if (hear_question(message)) return;
     auto group = find(message.group);
     if (!group || group->base().self != message.to) {
       metrics.strangers.add();
@@ -427,6 +435,8 @@ Task<Status> Host::change(GroupId group, raft::Configuration target, Instant dea
   return impl_->change(group, std::move(target), deadline);
 }
 Task<Status> Host::transfer(GroupId group, NodeId to, Instant deadline) { return impl_->transfer(group, to, deadline); }
+
+void Host::ask_for_dismissal(GroupId group, const NodeId& node) { impl_->ask_for_dismissal(group, node); }
 
 std::optional<std::uint64_t> Host::lag_of(GroupId id, const raft::Replica& replica) const {
   auto group = impl_->find(id);

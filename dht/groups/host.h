@@ -109,6 +109,8 @@ class Host final : public Passengers {
   Task<Status> change(GroupId group, raft::Configuration target, Instant deadline);
   // Hands leadership to this voter. Returns when another leads, or `failed`.
   Task<Status> transfer(GroupId group, NodeId to, Instant deadline);
+  // Asks a node that may lead the group whether the group is without the replica here, damaged or not: then it goes.
+  void ask_for_dismissal(GroupId group, const NodeId& node);
   // As leader: how far behind a member's log is, in entries; nothing for strangers or when it is not leading here.
   std::optional<std::uint64_t> lag_of(GroupId group, const raft::Replica& replica) const;
   // How many groups another node leads, as it said not long ago.

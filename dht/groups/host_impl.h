@@ -71,6 +71,7 @@ class Host::Impl final : public Shared {
   Task<Status> add_learner(GroupId id, NodeId node, Instant deadline);
   Task<Status> change(GroupId id, raft::Configuration target, Instant deadline);
   Task<Status> transfer(GroupId id, NodeId to, Instant deadline);
+  void ask_for_dismissal(GroupId id, const NodeId& node);
 
   std::map<GroupId, std::shared_ptr<Group>> groups;
   std::map<GroupId, DamagedReplica> damaged;
@@ -101,6 +102,7 @@ class Host::Impl final : public Shared {
   Task<Result<std::shared_ptr<Instance>>> new_instance(GroupId id);
   Task<Status> remove_strangers();
   std::string directory_of(GroupId id, std::uint64_t instance) const;
+  static std::optional<GroupId> group_of_directory(std::string_view name);
   void add(GroupId id, Image image, std::shared_ptr<Instance> instance, Instant votes_from);
 
   // host_members.cc
@@ -109,6 +111,9 @@ class Host::Impl final : public Shared {
   Task<Result<net::DismissReplicaResponse>> dismissed(net::DismissReplicaRequest request);
   Task<void> send_dismissal(NodeId node, net::DismissReplicaRequest request);
   Task<Status> leave(GroupId id);
+  Task<Status> leave_damaged(GroupId id);
+  Task<Status> remove_directories_of(GroupId id);
+  bool hear_question(const raft::Message& message);
   // Proposes the change and waits until it is decided and settled.
   Task<Status> decide_change(GroupId id, raft::Configuration target, Instant deadline);
 
@@ -153,7 +158,7 @@ class Host::Impl final : public Shared {
   std::uint32_t leads_ = 0;                                          // groups that this node leads
   std::map<NodeId, std::pair<Instant, std::uint32_t>> leads_there_;  // of the nodes we share groups with
   std::set<std::pair<GroupId, raft::Replica>> dismissing_;
-  std::set<GroupId> giving_up_;  // damaged replicas whose part of the log is being cut
+  std::set<GroupId> giving_up_;  // damaged replicas whose part of the log is being cut or dropped
   std::set<GroupId> inviting_;
   std::vector<std::shared_ptr<Instance>> retiring_;
   TaskGroup tasks_;

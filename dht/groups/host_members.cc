@@ -61,10 +61,7 @@ Task<Status> Host::Impl::make_room_for(const net::InviteReplicaRequest& request,
   if (auto broken = damaged.find(request.group); broken != damaged.end()) {
     if (configuration.contains(broken->second.self))
       co_return Error(Code::stale, "the group still counts on a lost replica");
-    if (giving_up_.contains(request.group)) co_return Error(Code::busy, "its log is being cut");
-    CO_RETURN_IF_ERROR(co_await log->drop_owner(owner_of(request.group)));
-    damaged.erase(request.group);
-    co_return Status();
+    co_return co_await leave_damaged(request.group);
   }
   auto group = find(request.group);
   if (!group) co_return Status();
@@ -75,6 +72,24 @@ Task<Status> Host::Impl::make_room_for(const net::InviteReplicaRequest& request,
     co_return Error(Code::stale, "the replica here knows of later changes");
   group.reset();
   co_return co_await leave(request.group);
+}
+
+// What is left of a damaged replica, when the group is without it. Nobody is invited meanwhile.
+Task<Status> Host::Impl::leave_damaged(GroupId id) {
+  if (!giving_up_.insert(id).second) co_return Error(Code::busy, "its log is being cut");
+  Status dropped = co_await log->drop_owner(owner_of(id));
+  // Where it lost every record, the log knows of no such owner.
+  if (dropped.ok() || dropped.is(Code::not_found)) dropped = co_await remove_directories_of(id);
+  if (dropped.ok()) damaged.erase(id);
+  giving_up_.erase(id);
+  co_return dropped;
+}
+
+Task<Status> Host::Impl::remove_directories_of(GroupId id) {
+  CO_ASSIGN_OR_RETURN(auto entries, co_await env.disk().list(options.directory + "/ck"));
+  for (const DirectoryEntry& entry : entries)
+    if (group_of_directory(entry.name) == id) co_await remove_directory(options.directory + "/ck/" + entry.name);
+  co_return Status();
 }
 
 Task<Status> Host::Impl::leave(GroupId id) {
@@ -91,34 +106,81 @@ Task<Status> Host::Impl::leave(GroupId id) {
   Status dropped = co_await log->drop_owner(owner_of(id));
   while (group->checkpointing || group->installing) CO_RETURN_IF_ERROR(co_await sleep_for(env, kLookAgain));
   std::string directory = group->instance()->directory;
+  // A snapshot that came late has one, too.
+  std::string named = directory_of(id, group->base().instance);
   std::shared_ptr<Instance> instance = group->instance();
   group.reset();
   if (listener) listener->left(id);
-  auto body = [](Impl& host, std::shared_ptr<Instance> old, std::string where) -> Task<void> {
+  auto body = [](Impl& host, std::shared_ptr<Instance> old, std::string where, std::string other) -> Task<void> {
     co_await host.retire(std::move(old));
     co_await host.remove_directory(std::move(where));
+    co_await host.remove_directory(std::move(other));
   };
-  tasks_.spawn(body(*this, std::move(instance), std::move(directory)));
+  tasks_.spawn(body(*this, std::move(instance), std::move(directory), std::move(named)));
   co_return dropped;
 }
 
 Task<Result<net::DismissReplicaResponse>> Host::Impl::dismissed(net::DismissReplicaRequest request) {
-  auto group = find(request.replica.group);
-  if (!started_ || !group || group->base().self.generation != request.replica.generation ||
-      group->base().group_epoch != request.group_epoch)
-    co_return net::DismissReplicaResponse();
+  const GroupId id = request.replica.group;
   auto configuration = decode<raft::Configuration>(request.configuration);
   if (!configuration.ok() || !configuration->validate().ok())
     co_return Error(Code::invalid_argument, "a configuration that makes no sense");
+  if (!started_) co_return net::DismissReplicaResponse();
+  if (inviting_.contains(id)) co_return Error(Code::busy);
+  if (auto broken = damaged.find(id); broken != damaged.end()) {
+    const bool unnamed = broken->second.self.generation == 0;
+    const bool meant = broken->second.self.generation == request.replica.generation &&
+                       (unnamed || broken->second.group_epoch == request.group_epoch);
+    // Where it is not known which one it was, the group must count on none that was ever here.
+    bool counted_on = configuration->contains(broken->second.self);
+    for (const raft::Replica& member : configuration->members())
+      counted_on = counted_on || (unnamed && member.node == options.self);
+    if (meant && !counted_on) CO_RETURN_IF_ERROR(co_await leave_damaged(id));
+    co_return net::DismissReplicaResponse();
+  }
+  auto group = find(id);
+  if (!group || group->base().self.generation != request.replica.generation ||
+      group->base().group_epoch != request.group_epoch)
+    co_return net::DismissReplicaResponse();
   const raft::Raft& raft = group->raft();
   bool counted_on = raft.configuration().contains(group->base().self);
   bool newer = counted_on ? request.index > raft.configuration_index() : request.index >= raft.configuration_index();
-  if (request.term < raft.term() || configuration->contains(group->base().self) || !newer)
+  // Terms say nothing here: one that was left out may have stood for election in later ones.
+  if (configuration->contains(group->base().self) || !newer)
     co_return Error(Code::stale, "the replica here knows of later changes");
-  if (inviting_.contains(request.replica.group)) co_return Error(Code::busy);
   group.reset();
-  CO_RETURN_IF_ERROR(co_await leave(request.replica.group));
+  CO_RETURN_IF_ERROR(co_await leave(id));
   co_return net::DismissReplicaResponse();
+}
+
+void Host::Impl::ask_for_dismissal(GroupId id, const NodeId& node) {
+  raft::Message message;
+  message.group = id;
+  if (auto group = find(id)) {
+    message.group_epoch = group->base().group_epoch;
+    message.from = group->base().self;
+    message.term = group->raft().term();
+  } else if (auto broken = damaged.find(id); broken != damaged.end()) {
+    message.group_epoch = broken->second.group_epoch;
+    message.from = broken->second.self;
+    message.from.node = options.self;
+  } else {
+    return;
+  }
+  message.to.node = node;
+  message.boot_epoch = options.boot_epoch;
+  message.kind = raft::MessageKind::still_leading;
+  mail_.post(std::move(message));
+  wake_.wake();
+}
+
+// "Does the group still count on me?", said to whatever replica of it may be here.
+bool Host::Impl::hear_question(const raft::Message& message) {
+  if (message.to.generation != 0 || message.kind != raft::MessageKind::still_leading) return false;
+  auto group = find(message.group);
+  const bool unnamed = message.from.generation == 0;
+  if (group && (unnamed || group->base().group_epoch == message.group_epoch)) group->dismiss_stranger(message.from);
+  return true;
 }
 
 void Host::Impl::dismiss(Group& group, const raft::Replica& replica) {

@@ -32,6 +32,11 @@ std::string Host::Impl::directory_of(GroupId id, std::uint64_t instance) const {
   return options.directory + "/ck/" + std::to_string(id) + "-" + std::to_string(instance);
 }
 
+std::optional<GroupId> Host::Impl::group_of_directory(std::string_view name) {
+  auto parsed = parse_instance(name);
+  return parsed ? std::optional<GroupId>(parsed->first) : std::nullopt;
+}
+
 Task<Status> Host::Impl::open() {
   std::string checkpoints = options.directory + "/ck";
   CO_RETURN_IF_ERROR(co_await env.disk().make_directories(checkpoints));

@@ -12,6 +12,8 @@ constexpr Duration kStepPatience = seconds(10);
 constexpr Duration kAfterFailure = milliseconds(500);
 constexpr Duration kBalancePeriod = seconds(1);
 constexpr std::size_t kTransfersAtOnce = 4;
+// After so long without a leader a replica asks whether it is still wanted, and again.
+constexpr Duration kAloneFor = seconds(10);
 }  // namespace
 
 Manager::Manager(Env& env, Host& host, const Neighbourhood& neighbourhood, ManagerOptions options)
@@ -37,7 +39,9 @@ Task<void> Manager::run() {
     for (GroupId group : host_.groups()) {
       auto view = host_.view(group);
       if (view && view->role == raft::Role::leader) look_at(*view);
+      if (view) see_orphan(*view);
     }
+    std::erase_if(alone_since_, [this](const auto& entry) { return !host_.view(entry.first); });
     unsettled_gauge_.set(unsettled_);
     if (options_.balance_leaders && !paused_ && unsettled_ == 0) balance();
   }
@@ -48,6 +52,20 @@ void Manager::look_at(const GroupView& view) {
   Step step = next(view);
   if (view.configuration.joint() || step.kind != Step::Kind::nothing) ++unsettled_;
   try_begin(view.group, std::move(step));
+}
+
+// A replica that nobody leads may have been left out while it did not hear, by members that are all gone meanwhile.
+// Whoever is near the group now is asked; so it is for a damaged one, which nobody may want any more.
+void Manager::see_orphan(const GroupView& view) {
+  if (view.role == raft::Role::leader || (view.leader && !view.damaged)) {
+    alone_since_.erase(view.group);
+    return;
+  }
+  auto [at, fresh] = alone_since_.try_emplace(view.group, env_.now());
+  if (fresh || env_.now() < at->second + kAloneFor) return;
+  at->second = env_.now();
+  for (const NodeId& node : neighbourhood_.closest(view.group, options_.replicas))
+    if (node != view.self.node) host_.ask_for_dismissal(view.group, node);
 }
 
 Step Manager::next(const GroupView& view) const {

@@ -49,6 +49,7 @@ class Manager {
  private:
   Task<void> run();
   void look_at(const GroupView& view);
+  void see_orphan(const GroupView& view);
   Step next(const GroupView& view) const;
   void try_begin(GroupId group, Step step);
   Task<void> carry_out(GroupId group, Step step);
@@ -61,6 +62,7 @@ class Manager {
   const ManagerOptions options_;
   TokenBucket pace_;
   std::set<GroupId> busy_;
+  std::map<GroupId, Instant> alone_since_;  // replicas without a leader: since when, or when they last asked
   std::size_t unsettled_ = 0, short_ = 0;
   bool paused_ = false;
   Instant next_balance_{};

@@ -39,6 +39,8 @@ struct GroupMetrics {
   Gauge& leading;
   Gauge& leaderless;
   Gauge& damaged;
+  Gauge& without_room;
+  Gauge& lag;
   Gauge& log_bytes;
   Gauge& state_bytes;
 };

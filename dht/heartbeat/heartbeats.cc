@@ -10,7 +10,7 @@
 namespace vortex::dht {
 
 namespace {
-// What rides on one acknowledgement.
+// What rides on one acknowledgement. One that names so many groups may have no room for others.
 constexpr std::size_t kMovedOnMax = 1000;
 constexpr Duration kConnectWithin = seconds(5);
 constexpr Duration kForgetLink = seconds(60);
@@ -248,7 +248,8 @@ void Heartbeats::answered(Beat& beat, Result<net::Reply<net::Heartbeat>> result)
   }
   // Groups that were not named lead on as if nobody had moved on. Those that were named step down, and the next
   // acknowledgement names others.
-  if (!response.more) ledger_.acknowledge(link.id, beat.boot_epoch, beat.sent);
+  const bool all_named = response.moved_on.size() < kMovedOnMax;
+  if (all_named) ledger_.acknowledge(link.id, beat.boot_epoch, beat.sent);
   Status taken = take_pulse(link, response.pulse);
   if (!taken.ok())
     env_.log().warn("members", "news that make no sense", Field("from", link.id), Field("error", taken.error()));
@@ -262,11 +263,9 @@ Result<net::HeartbeatResponse> Heartbeats::serve(net::Context& context, net::Hea
     return Error(Code::permission_denied, "not a member any more");
   if (!links_.contains(id) && links_.size() >= kHeartbeatLinksMax) return Error(Code::busy, "too many heartbeats");
   net::HeartbeatResponse response;
-  const std::size_t room = env_.buggify("heartbeats: room for one group that moved on") ? 1 : kMovedOnMax;
   if (passengers_)
     for (const GroupTerm& it : passengers_->moved_on_from(id)) {
-      response.more = response.moved_on.size() >= room;
-      if (response.more) break;
+      if (response.moved_on.size() >= kMovedOnMax) break;
       net::GroupMovedOn& said = response.moved_on.emplace_back();
       said.group = it.group;
       said.group_epoch = it.group_epoch;

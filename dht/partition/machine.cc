@@ -14,11 +14,15 @@ PartitionMachine::PartitionMachine(PartitionMachines& machines, PartitionNumber 
   account();
 }
 
-PartitionMachine::~PartitionMachine() { machines_.memory_ -= memory_; }
+PartitionMachine::~PartitionMachine() {
+  machines_.memory_ -= memory_;
+  machines_.memory_gauge_.set(machines_.memory_);
+}
 
 void PartitionMachine::account() {
   const std::size_t now = state_.footprint();
   machines_.memory_ += now - memory_;
+  machines_.memory_gauge_.set(machines_.memory_);
   memory_ = now;
 }
 
@@ -130,7 +134,12 @@ Task<Result<ByteVector>> PartitionMachine::value_at(Whereabouts whereabouts) {
 }
 
 PartitionMachines::PartitionMachines(Env& env, Options options)
-    : env_(env), options_(options), open_(env, options.open_files_max) {}
+    : env_(env),
+      options_(options),
+      open_(env, options.open_files_max),
+      memory_gauge_(env.metrics().gauge("metadata_memory_bytes", "memory that records take")) {
+  env.metrics().gauge("metadata_memory_max_bytes", "beyond so much the metadata is full").set(options.memory_max);
+}
 
 std::unique_ptr<groups::StateMachine> PartitionMachines::make(groups::GroupId group, std::string directory) {
   return std::make_unique<PartitionMachine>(*this, group, std::move(directory));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "base/metrics.h"
 #include "base/task_group.h"
 #include "dht/groups/state_machine.h"
 #include "dht/partition/partition.h"
@@ -91,6 +92,7 @@ class PartitionMachines final : public groups::StateMachines {
   Options options_;
   OpenFiles open_;
   std::size_t memory_ = 0;
+  Gauge& memory_gauge_;
 };
 
 }  // namespace vortex::dht

@@ -55,7 +55,19 @@ void Operations::Ticket::stamp(Command& command) const {
 }
 
 Operations::Operations(Env& env, PartitionPort& port, RecordsClientOptions options)
-    : env_(env), port_(port), options_(options), cleaners_(env.loop()) {}
+    : env_(env),
+      port_(port),
+      options_(options),
+      retries_(
+          env.metrics().counter("records_client_retries_total", "attempts of this node's commands after the first")),
+      unknown_(
+          env.metrics().counter("records_client_unknown_total", "commands whose outcome this node could not learn")),
+      sessions_opened_(env.metrics().counter("records_client_sessions_total", "sessions this node has opened")),
+      sessions_forgotten_(env.metrics().counter("records_client_sessions_forgotten_total",
+                                                "sessions of this node that were forgotten")),
+      blocked_(env.metrics().counter("records_client_blocked_total", "times a transaction of others was in the way")),
+      aborted_(env.metrics().counter("records_client_aborted_total", "transactions that this node ended for others")),
+      cleaners_(env.loop()) {}
 
 Operations::~Operations() = default;
 
@@ -66,6 +78,7 @@ Task<Status> Operations::open(PartitionNumber partition, std::shared_ptr<Session
   Attempts attempts;
   auto opened = co_await run(partition, command, attempts, deadline);
   if (opened.ok() && opened->kind == OutcomeKind::done) session->id = opened->version;
+  sessions_opened_.add(session->id != 0);
   session->failed = session->id == 0;
   session->changed.notify_all();
   if (session->failed) {
@@ -104,6 +117,7 @@ Task<Result<Operations::Ticket>> Operations::begin(PartitionNumber partition, In
 }
 
 void Operations::forget_session(const Ticket& ticket) {
+  sessions_forgotten_.add();
   auto at = sessions_.find(ticket.partition());
   if (at != sessions_.end() && at->second->id == ticket.id().session) sessions_.erase(at);
 }
@@ -120,11 +134,16 @@ Task<Result<Outcome>> Operations::run(PartitionNumber partition, const Command& 
     if (!nothing_happened(last.code())) attempts.unknown = true;
     if (!passing(last.code())) {
       if (!attempts.unknown) co_return last;
+      unknown_.add();
       co_return Error(Code::outcome_unknown, last.to_string());
     }
     Status waited = co_await waits.wait(last.retry_after_ms(), deadline);
     if (waited.is(Code::cancelled)) co_return Code::cancelled;
-    if (!waited.ok() || env_.now() >= deadline) co_return too_late(attempts, last);
+    if (!waited.ok() || env_.now() >= deadline) {
+      if (attempts.unknown) unknown_.add();
+      co_return too_late(attempts, last);
+    }
+    retries_.add();
   }
 }
 
@@ -144,6 +163,7 @@ Task<Result<bool>> Operations::push(PartitionNumber partition, TransactionId tra
     CO_ASSIGN_OR_RETURN(Outcome outcome, co_await port_.apply(transaction.home, decide, deadline));
     if (outcome.kind != OutcomeKind::settled) co_return false;
     state = outcome.state;
+    aborted_.add(state == TransactionState::aborted);
   }
   co_return co_await resolve(partition, transaction, state, deadline);
 }
@@ -164,6 +184,7 @@ Task<Result<bool>> Operations::resolve(PartitionNumber partition, TransactionId 
 Task<Status> Operations::make_way(PartitionNumber partition, std::vector<TransactionId> transactions, Backoff& backoff,
                                   Instant deadline) {
   bool moved = false;
+  blocked_.add();
   for (const TransactionId& transaction : transactions) {
     auto pushed = co_await push(partition, transaction, deadline);
     if (pushed.ok()) moved |= *pushed;

@@ -8,6 +8,7 @@
 
 #include "base/env.h"
 #include "base/event.h"
+#include "base/metrics.h"
 #include "base/task_group.h"
 #include "dht/records_client/port.h"
 
@@ -128,6 +129,12 @@ class Operations {
   const RecordsClientOptions options_;
   std::map<PartitionNumber, std::shared_ptr<Session>> sessions_;
   std::map<TransactionId, Instant> met_;  // undecided ones, since when
+  Counter& retries_;
+  Counter& unknown_;
+  Counter& sessions_opened_;
+  Counter& sessions_forgotten_;
+  Counter& blocked_;
+  Counter& aborted_;
   TaskGroup cleaners_;
 };
 

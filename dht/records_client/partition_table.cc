@@ -1,5 +1,6 @@
 #include "dht/records_client/partition_table.h"
 
+#include <algorithm>
 #include <tuple>
 
 namespace vortex::dht {
@@ -22,6 +23,10 @@ bool PartitionTable::learn(const net::PartitionPlace& place) {
   if (age(place) < age(known)) return false;
   const bool same_term = known.group_epoch == place.group_epoch && known.term == place.term;
   const std::optional<NodeId> before = known.leader;
+  auto same = [](const net::PartitionMember& a, const net::PartitionMember& b) {
+    return a.id == b.id && a.voter == b.voter;
+  };
+  const bool same_members = std::ranges::equal(known.members, place.members, same);
   known = place;
   if (same_term) {
     // A term has one leader: whoever does not know it yet knows the members all the same.
@@ -30,7 +35,7 @@ bool PartitionTable::learn(const net::PartitionPlace& place) {
   } else {
     at->second.doubted.reset();
   }
-  return !same_term || known.leader != before;
+  return !same_term || !same_members || known.leader != before;
 }
 
 const net::PartitionPlace* PartitionTable::find(PartitionNumber partition) const {

@@ -24,7 +24,17 @@ bool led_elsewhere(const Error& error) { return error.is(Code::not_leader) || er
 
 RecordsServer::RecordsServer(Env& env, groups::Host& host, PartitionMachines& machines, PartitionTable& table,
                              AddressOf address_of)
-    : env_(env), host_(host), machines_(machines), table_(table), address_of_(std::move(address_of)) {}
+    : env_(env),
+      host_(host),
+      machines_(machines),
+      table_(table),
+      address_of_(std::move(address_of)),
+      gets_(env.metrics().counter("records_gets_total", "requests for a record")),
+      scans_(env.metrics().counter("records_scans_total", "requests for a page of records")),
+      scanned_(env.metrics().counter("records_scanned_total", "records in pages")),
+      commands_(env.metrics().counter("records_commands_total", "commands for partitions")),
+      redirects_(env.metrics().counter("records_redirects_total", "requests that were sent on to whoever leads")),
+      full_(env.metrics().counter("records_metadata_full_total", "writes refused since the metadata is full")) {}
 
 PartitionMachine* RecordsServer::machine(PartitionNumber partition) {
   return static_cast<PartitionMachine*>(host_.machine(partition));
@@ -67,6 +77,7 @@ std::vector<net::PartitionPlace> RecordsServer::led_here() {
 }
 
 net::PartitionPlace RecordsServer::elsewhere(PartitionNumber partition) {
+  redirects_.add();
   net::PartitionPlace nowhere;
   nowhere.partition = partition;
   return place_of(partition).value_or(std::move(nowhere));
@@ -74,6 +85,7 @@ net::PartitionPlace RecordsServer::elsewhere(PartitionNumber partition) {
 
 Task<Result<net::GetRecordResponse>> RecordsServer::serve(net::GetRecordRequest request, Instant deadline) {
   const PartitionNumber partition = request.partition;
+  gets_.add();
   Key key;
   key.place = request.place;
   key.name = std::move(request.name);
@@ -110,6 +122,7 @@ Task<Result<net::GetRecordResponse>> RecordsServer::serve(net::GetRecordRequest 
 
 Task<Result<net::ScanRecordsResponse>> RecordsServer::serve(net::ScanRecordsRequest request, Instant deadline) {
   const PartitionNumber partition = request.partition;
+  scans_.add();
   ScanLimits limits;
   limits.records = request.records_max;
   limits.bytes = request.bytes_max;
@@ -148,6 +161,7 @@ Task<Result<net::ScanRecordsResponse>> RecordsServer::serve(net::ScanRecordsRequ
       scanned.value = std::move(*value);
     }
     if (moved) continue;
+    scanned_.add(response.records.size());
     response.next = std::move(page.next);
     for (const TransactionId& writer : page.writers) response.writers.push_back(to_name(writer));
     co_return response;
@@ -160,7 +174,11 @@ Task<Result<net::ApplyCommandResponse>> RecordsServer::serve(net::ApplyCommandRe
   {
     CO_ASSIGN_OR_RETURN(Command command, decode_command(request.command));
     CO_RETURN_IF_ERROR(validate(command));
-    if (machines_.full() && writes_values(command)) co_return Code::metadata_full;
+    commands_.add();
+    if (machines_.full() && writes_values(command)) {
+      full_.add();
+      co_return Code::metadata_full;
+    }
   }
   net::ApplyCommandResponse response;
   auto proposed = co_await host_.propose(partition, std::move(request.command), deadline);
@@ -237,7 +255,8 @@ void RecordsServer::serve_records(net::Dispatcher& dispatcher) {
     return Result<net::FindPartitionsResponse>(find(request));
   });
   dispatcher.on<net::TellPartitions>([this](net::Context&, net::TellPartitionsRequest& request) {
-    for (const net::PartitionPlace& place : request.places) table_.learn(place);
+    for (const net::PartitionPlace& place : request.places)
+      if (table_.learn(place) && on_told_) on_told_(place.partition);
     return Result<net::TellPartitionsResponse>(net::TellPartitionsResponse());
   });
 }

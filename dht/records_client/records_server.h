@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/env.h"
+#include "base/metrics.h"
 #include "dht/groups/host.h"
 #include "dht/partition/machine.h"
 #include "dht/records_client/partition_table.h"
@@ -26,6 +27,8 @@ class RecordsServer final : public RecordsService {
   Task<Result<net::AskTransactionResponse>> serve(net::AskTransactionRequest request, Instant deadline) override;
   net::FindPartitionsResponse find(const net::FindPartitionsRequest& request);
 
+  // Told when another member has told news of a partition.
+  void on_told(std::function<void(PartitionNumber)> observer) { on_told_ = std::move(observer); }
   // Where a partition is, as its replica here knows, or else the table.
   std::optional<net::PartitionPlace> place_of(PartitionNumber partition);
   // All that replicas here know better than the table goes into it; those that are led here.
@@ -42,6 +45,13 @@ class RecordsServer final : public RecordsService {
   PartitionMachines& machines_;
   PartitionTable& table_;
   AddressOf address_of_;
+  std::function<void(PartitionNumber)> on_told_;
+  Counter& gets_;
+  Counter& scans_;
+  Counter& scanned_;
+  Counter& commands_;
+  Counter& redirects_;
+  Counter& full_;
 };
 
 }  // namespace vortex::dht

@@ -70,8 +70,7 @@ struct HeartbeatRequest {
 struct HeartbeatResponse {
   Pulse pulse;
   std::vector<GroupMovedOn> moved_on;
-  bool more = false;  // groups than there is room for: this acknowledgement may not count for any lease
-  VORTEX_FIELDS(pulse, moved_on, more)
+  VORTEX_FIELDS(pulse, moved_on)
 };
 
 // "Do you reach this member?" asked of others before it is condemned.

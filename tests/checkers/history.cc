@@ -44,7 +44,8 @@ void History::committed(std::size_t at, Duration now, const Result<Commit>& resu
     operation.returned = now;
     operation.end = result->done ? HistoryOperation::End::done : HistoryOperation::End::refused;
     operation.commit = *result;
-  } else if (result.is(Code::timed_out) || result.is(Code::busy) || result.is(Code::metadata_full)) {
+  } else if (result.is(Code::timed_out) || result.is(Code::busy) || result.is(Code::metadata_full) ||
+             result.is(Code::no_space)) {
     operation.returned = now;
     operation.end = HistoryOperation::End::nothing;
   } else {

@@ -55,12 +55,16 @@ Task<void> RecordsWorkload::client(Env& env, dht::Records& records) {
   while (true) {
     const double dice = env.random().unit();
     Status ended;
-    if (dice < 0.35) {
-      ended = co_await get_one(env, records, knows);
-    } else if (dice < 0.45) {
+    if (dice < 0.3) {
+      dht::Key key = any_key(env.random());
+      ended = co_await get_one(std::move(key), records, knows);
+    } else if (dice < 0.4) {
       ended = co_await scan_one(env, records, knows);
+    } else if (dice < 0.5) {
+      ended = co_await skew_one(env, records, knows);
     } else {
-      ended = co_await commit_one(env, records, knows);
+      Batch batch = draw_batch(env.random(), knows);
+      ended = co_await commit_one(std::move(batch), records, knows);
     }
     if (ended.is(Code::cancelled)) co_return;
     Status slept =
@@ -69,9 +73,9 @@ Task<void> RecordsWorkload::client(Env& env, dht::Records& records) {
   }
 }
 
-Task<Status> RecordsWorkload::get_one(Env& env, dht::Records& records, Knowledge& knows) {
+Task<Status> RecordsWorkload::get_one(Key key, dht::Records& records, Knowledge& knows) {
   HistoryRead read;
-  read.key = any_key(env.random());
+  read.key = std::move(key);
   const std::size_t operation = history_.call_read(knows.client, now());
   auto record = co_await records.get(read.key, plan_.timeout);
   if (!record.ok()) {
@@ -140,8 +144,28 @@ Batch RecordsWorkload::draw_batch(Random& random, const Knowledge& knows) {
   return batch;
 }
 
-Task<Status> RecordsWorkload::commit_one(Env& env, dht::Records& records, Knowledge& knows) {
-  Batch batch = draw_batch(env.random(), knows);
+// Two look at both of two records, and each changes another one: one of them must be refused.
+Task<Status> RecordsWorkload::skew_one(Env& env, dht::Records& records, Knowledge& knows) {
+  const std::size_t pair = env.random().below(plan_.places / 2);
+  const std::size_t changed = env.random().below(2);
+  const Key keys[2] = {key(2 * pair, 0), key(2 * pair + 1, 0)};
+  Batch batch;
+  for (const Key& one : keys) {
+    Status seen = co_await get_one(one, records, knows);
+    if (!seen.ok()) co_return seen;
+    Condition unchanged;
+    unchanged.key = one;
+    unchanged.version = knows.version(one);
+    batch.conditions.push_back(std::move(unchanged));
+  }
+  Write write;
+  write.key = keys[changed];
+  write.value = value(env.random(), history_.next_number());
+  batch.writes.push_back(std::move(write));
+  co_return co_await commit_one(std::move(batch), records, knows);
+}
+
+Task<Status> RecordsWorkload::commit_one(Batch batch, dht::Records& records, Knowledge& knows) {
   const std::size_t operation = history_.call_commit(knows.client, now(), batch);
   auto commit = co_await records.commit(batch, plan_.timeout);
   if (commit.is(Code::cancelled)) co_return Code::cancelled;

@@ -47,9 +47,10 @@ class RecordsWorkload {
   dht::Key account(std::size_t number) const;
   dht::Key any_key(Random& random) const { return key(random.below(plan_.places), random.below(plan_.names)); }
   ByteVector value(Random& random, std::uint64_t number);
-  Task<Status> get_one(Env& env, dht::Records& records, Knowledge& knows);
+  Task<Status> get_one(dht::Key key, dht::Records& records, Knowledge& knows);
   Task<Status> scan_one(Env& env, dht::Records& records, Knowledge& knows);
-  Task<Status> commit_one(Env& env, dht::Records& records, Knowledge& knows);
+  Task<Status> commit_one(dht::Batch batch, dht::Records& records, Knowledge& knows);
+  Task<Status> skew_one(Env& env, dht::Records& records, Knowledge& knows);
   dht::Batch draw_batch(Random& random, const Knowledge& knows);
   Task<Status> transfer(Env& env, dht::Records& records);
   Task<Status> open_bank(Env& env, dht::Records& records);

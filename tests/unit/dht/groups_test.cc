@@ -191,3 +191,74 @@ TEST_CASE("a damaged replica's part of the log does not keep the others from wri
     rig.world.machine(1).kill();
   }
 }
+
+namespace {
+// The members are those on these machines from now on; all of them have replicas.
+Status change_to(Rig& rig, const std::vector<std::size_t>& numbers) {
+  auto body = [](Env& env, groups::Host& on, std::set<NodeId> nodes) -> Task<Status> {
+    raft::Configuration target;
+    for (const raft::Replica& member : on.view(kGroup)->configuration.members())
+      if (nodes.contains(member.node)) target.voters.push_back(member);
+    co_return co_await on.change(kGroup, std::move(target), env.now() + seconds(5));
+  };
+  std::set<NodeId> nodes;
+  for (std::size_t number : numbers) nodes.insert(rig.shared.id(number));
+  const std::size_t from = rig.leader();
+  return rig.world.run(rig.world.machine(from), body, *rig.host(from), nodes);
+}
+
+// The group moves to machines 2 and 4, led by 4, while machine 3 is down and believes that it is on 1, 2 and 3.
+void leave_out_third(Rig& rig) {
+  REQUIRE(rig.propose(1).ok());
+  REQUIRE(rig.add_learner(2).ok());
+  REQUIRE(rig.add_learner(3).ok());
+  REQUIRE(change_to(rig, {1, 2, 3}).ok());
+  REQUIRE(rig.world.run_until([&rig] { return rig.node(3)->tally(kGroup)->last_index() > 0; }, seconds(5)));
+  rig.world.machine(3).kill();
+  REQUIRE(change_to(rig, {1, 2}).ok());
+  REQUIRE(rig.add_learner(4).ok());
+  REQUIRE(change_to(rig, {1, 2, 4}).ok());
+  auto hand_over = [](Env& env, groups::Host& on, NodeId to) -> Task<Status> {
+    co_return co_await on.transfer(kGroup, to, env.now() + seconds(5));
+  };
+  REQUIRE(rig.world.run(rig.world.machine(1), hand_over, *rig.host(1), rig.shared.id(4)).ok());
+  REQUIRE(rig.world.run_until([&rig] { return rig.leader() == 4; }, seconds(5)));
+  REQUIRE(change_to(rig, {2, 4}).ok());
+}
+
+std::size_t directories_of_replicas(Machine& machine, World& world) {
+  auto body = [](Env& env) -> Task<Result<std::vector<DirectoryEntry>>> {
+    co_return co_await env.disk().list("meta/ck");
+  };
+  auto entries = world.run(machine, body);
+  return entries.ok() ? entries->size() : 1000;
+}
+}  // namespace
+
+TEST_CASE("a replica that was left out by members that are gone themselves is told so, and leaves nothing behind") {
+  Rig rig(1, 4);
+  leave_out_third(rig);
+  rig.world.machine(3).start();
+  REQUIRE(rig.world.run_until([&rig] { return rig.host(3) != nullptr; }, seconds(5)));
+  rig.world.run_for(seconds(10));
+  REQUIRE(rig.host(3)->view(kGroup).has_value());
+  rig.host(3)->ask_for_dismissal(kGroup, rig.shared.id(4));
+  rig.world.run_for(seconds(3));
+  EXPECT(!rig.host(3)->view(kGroup).has_value());
+  EXPECT_EQ(directories_of_replicas(rig.world.machine(3), rig.world), 0);
+}
+
+TEST_CASE("a damaged replica that the group has replaced goes as well") {
+  Rig rig(2, 4);
+  leave_out_third(rig);
+  REQUIRE(damage_first_record(rig.world.machine(3), kGroup + 1));
+  rig.world.machine(3).start();
+  REQUIRE(rig.world.run_until([&rig] { return rig.host(3) != nullptr; }, seconds(5)));
+  REQUIRE(rig.host(3)->view(kGroup).has_value());
+  EXPECT(rig.host(3)->view(kGroup)->damaged);
+  rig.world.run_for(seconds(2));
+  rig.host(3)->ask_for_dismissal(kGroup, rig.shared.id(4));
+  rig.world.run_for(seconds(3));
+  EXPECT(!rig.host(3)->view(kGroup).has_value());
+  EXPECT_EQ(directories_of_replicas(rig.world.machine(3), rig.world), 0);
+}

@@ -1,6 +1,7 @@
 // A leader, step by step, beside followers that are played by the test.
 #include <deque>
 
+#include "base/limits.h"
 #include "base/random.h"
 #include "dht/raft/raft.h"
 #include "tests/sim/dice.h"
