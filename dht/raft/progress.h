@@ -18,12 +18,15 @@ struct Progress {
   };
 
   Mode mode = Mode::probe;
-  Index match = 0;               // durable there, and the same as ours; never goes back within a term
+  Index match = 0;               // durable there, and the same as ours
   Index next = 1;                // the first entry not sent yet; > match
   std::deque<Index> in_flight;   // the last entry of each append that is not answered yet
   Index commit_sent = 0;         // the commit index it was last told
   Index snapshot_index = 0;      // in snapshot mode: what it will have afterwards
   std::uint64_t boot_epoch = 0;  // in which it last acknowledged an append of this term; 0: never
+  // It refuses what it had acknowledged, and looks no further than this; so many times it was asked in vain.
+  std::optional<Index> denied;
+  unsigned denials = 0;
   // Since when an answer is overdue to come: the last answer, or the first tick that saw an append in flight.
   std::optional<Instant> waiting_since;
 

@@ -7,6 +7,11 @@
 
 namespace vortex::dht::raft {
 
+namespace {
+// A replica that refuses so many probes in a row, and nothing else is heard of it, has less than it acknowledged.
+constexpr unsigned kDenialsMax = 4;
+}  // namespace
+
 void Raft::append_entry(Entry entry) {
   Index index = entry.index;
   bool changes_group = entry.kind == EntryKind::configuration;
@@ -97,8 +102,11 @@ void Raft::retry_appends(Instant now) {
       progress.waiting_since = now;
     } else if (now >= *progress.waiting_since + options_.election_timeout / 2) {
       progress.waiting_since = now;
+      // The end of a log that was damaged looks like one that was never finished: it gets the rest again.
+      if (progress.denied && ++progress.denials >= kDenialsMax) progress.match = *progress.denied;
       // Of one that was not heard in this term nothing is known: only its refusal says where to look.
-      progress.probe_from(progress.mode == Progress::Mode::probe ? progress.next : progress.match + 1);
+      const bool unheard = progress.mode == Progress::Mode::probe && progress.match == 0;
+      progress.probe_from(unheard ? progress.next : progress.match + 1);
       send_append(member, progress, true);
     }
   }
@@ -169,8 +177,11 @@ void Raft::on_append_reply(const Message& message, Instant now) {
   progress.waiting_since = now;
   if (message.refused) {
     if (progress.mode == Progress::Mode::snapshot || message.index >= progress.next) return;
-    // An old refusal of something it has by now.
-    if (message.index < progress.match) return;
+    // An old refusal of something it has by now; or it has lost what it had.
+    if (message.index < progress.match) {
+      progress.denied = message.index;
+      return;
+    }
     progress.probe_from(message.index + 1);
     return send_append(member->first, progress, true);
   }
@@ -178,6 +189,8 @@ void Raft::on_append_reply(const Message& message, Instant now) {
   if (message.index > log_.last_index()) return;
   while (!progress.in_flight.empty() && progress.in_flight.front() <= message.index) progress.in_flight.pop_front();
   if (message.index > progress.match) progress.match = message.index;
+  progress.denied.reset();
+  progress.denials = 0;
   progress.next = std::max(progress.next, progress.match + 1);
   bool has_snapshot = progress.mode == Progress::Mode::snapshot && progress.match >= log_.base_index();
   if (progress.mode == Progress::Mode::probe || has_snapshot) {

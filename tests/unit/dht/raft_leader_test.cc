@@ -90,7 +90,9 @@ struct Rig {
       reply.kind = message.kind == MessageKind::vote ? MessageKind::vote_reply : MessageKind::pre_vote_reply;
     } else if (message.kind == MessageKind::append && follows) {
       reply.kind = MessageKind::append_reply;
-      reply.index = message.index + message.entries.size();
+      reply.refused = message.index > has;
+      reply.index = reply.refused ? has : message.index + message.entries.size();
+      has = std::max(has, reply.index);
     } else {
       return;
     }
@@ -101,6 +103,7 @@ struct Rig {
   sim::Dice dice;
   Raft raft;
   bool follows = true;
+  Index has = kLast;  // of the second
   std::size_t snapshots = 0;
 };
 
@@ -130,4 +133,18 @@ TEST_CASE("a leader whose followers are silent takes commands up to a limit of t
   rig.follows = true;
   for (int i = 0; i < 20; ++i) rig.pass(milliseconds(100));
   EXPECT(rig.raft.propose(ByteVector(kKiB)).ok());
+}
+
+TEST_CASE("a follower that has lost the end of what it acknowledged gets it again") {
+  Rig rig;
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(rig.raft.propose(ByteVector(10)).ok());
+    rig.pass(milliseconds(100));
+  }
+  REQUIRE_EQ(rig.has, rig.raft.log().last_index());
+  rig.has -= 5;
+  REQUIRE(rig.raft.propose(ByteVector(10)).ok());
+  for (int i = 0; i < 50; ++i) rig.pass(milliseconds(100));
+  EXPECT_EQ(rig.has, rig.raft.log().last_index());
+  EXPECT_EQ(rig.raft.commit(), rig.raft.log().last_index());
 }
