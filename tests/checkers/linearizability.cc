@@ -106,6 +106,7 @@ struct Step {
   std::vector<Expect> refutes;
   std::vector<std::pair<std::size_t, Writer>> writes;
   bool optional = false;
+  bool unobserved = false;  // optional, and nobody saw a value that it wrote
 };
 
 Step step_of(const HistoryOperation& operation, const Facts& facts) {
@@ -162,6 +163,14 @@ class Search {
     std::sort(steps_.begin(), steps_.end(), sooner);
     for (const Step& step : steps_) left_ += step.optional ? 0 : 1;
     for (std::size_t i = 0; i < steps_.size(); ++i) marks_.push_back(mix(i + 1));
+    asked_for_.resize(keys);
+    for (Step& step : steps_) {
+      for (const Step::Expect& expect : step.expects) asked_for_[expect.key] = asked_for_[expect.key] || expect.any;
+      const auto number = static_cast<Writer>(step.operation->number);
+      step.unobserved = step.optional && std::all_of(step.writes.begin(), step.writes.end(), [&](const auto& write) {
+                          return facts_.version(write.first, number) == 0;
+                        });
+    }
   }
 
   // Depth first, without recursion: a history may be long.
@@ -228,8 +237,16 @@ class Search {
     return expect.any ? state_[expect.key] != 0 : state_[expect.key] == expect.writer;
   }
 
+  // Otherwise every order in which it happened is one without it, too.
+  bool matters(const Step& step) const {
+    return std::any_of(step.writes.begin(), step.writes.end(), [this](const auto& write) {
+      return write.second == 0 ? state_[write.first] != 0 : state_[write.first] == 0 && asked_for_[write.first];
+    });
+  }
+
   bool take(Frame& frame, std::size_t at) {
     const Step& step = steps_[at];
+    if (step.unobserved && !matters(step)) return false;
     for (const Step::Expect& expect : step.expects)
       if (!holds(expect)) return false;
     if (!step.refutes.empty() &&
@@ -281,6 +298,7 @@ class Search {
   std::vector<Writer> state_;
   std::vector<bool> taken_;
   std::vector<std::uint64_t> marks_;
+  std::vector<bool> asked_for_;  // keys of which somebody asked only whether they were there
   std::unordered_set<std::uint64_t> seen_;
   std::uint64_t hash_ = 0, state_hash_ = 0;
   std::size_t first_ = 0, left_ = 0, depth_ = 0, deepest_ = 0;
