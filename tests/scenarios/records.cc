@@ -21,7 +21,48 @@ void start_nodes(World& world, RecordsWorld& shared) {
   }
 }
 
-void records(Run& run) {
+// The partition has a leader and three voters, none of which lacks its replica: one disk may be lost.
+bool sound(World& world, const RecordsWorld& shared, std::uint32_t partition) {
+  auto view_on = [&](std::size_t number) -> std::optional<dht::groups::GroupView> {
+    Machine& machine = world.machine(number);
+    if (!machine.running() || !machine.program() || !machine.as<RecordsNode>().host()) return std::nullopt;
+    return machine.as<RecordsNode>().host()->view(partition);
+  };
+  std::optional<dht::groups::GroupView> leader;
+  for (std::size_t number = 1; number <= shared.nodes; ++number) {
+    auto view = view_on(number);
+    if (!view || view->role != dht::raft::Role::leader || (leader && leader->term > view->term)) continue;
+    if (world.machine(number).as<RecordsNode>().host()->may_read_now(partition)) leader = std::move(view);
+  }
+  if (!leader || leader->configuration.voters.size() != 3 || leader->configuration.joint()) return false;
+  std::size_t there = 0;
+  for (std::size_t number = 1; number <= shared.nodes; ++number) {
+    auto view = view_on(number);
+    there += view && !view->damaged && leader->configuration.is_voter(view->self);
+  }
+  return there == 3;
+}
+
+bool all_sound(World& world, const RecordsWorld& shared) {
+  for (std::uint32_t partition = 0; partition < shared.partitions; ++partition)
+    if (!sound(world, shared, partition)) return false;
+  return true;
+}
+
+// Faults for so long; now and then, when nothing is missing, a disk is lost.
+std::size_t lose_disks(World& world, const RecordsWorld& shared, Dice& dice, Duration time) {
+  std::size_t lost = 0;
+  for (const Duration end = world.now() + time; world.now() < end; world.run_for(milliseconds(200))) {
+    if (!dice.one_in(10) || !all_sound(world, shared)) continue;
+    Machine& machine = world.machine(dice.between(1, shared.nodes));
+    machine.lose_disk();
+    if (!machine.running()) machine.start();
+    ++lost;
+  }
+  return lost;
+}
+
+void records_on(Run& run, bool moving) {
   WorldOptions options;
   options.clock_ratio_max = 1.25;
   options.buggify_sites = 0.25;
@@ -30,6 +71,8 @@ void records(Run& run) {
   RecordsWorld shared;
   shared.world = &world;
   shared.partitions = std::uint32_t(1) << dice.between(0, 3);
+  shared.managed = moving;
+  if (moving) shared.nodes = 5;
   // Full again and again; or only where the disk is.
   if (dice.one_in(3)) shared.short_log = dice.one_in(2) ? 3 : 64;
   RecordsPlan plan;
@@ -38,7 +81,7 @@ void records(Run& run) {
   std::optional<Status> audited;
   KilledAtEnd killed(world);
   start_nodes(world, shared);
-  auto grown = [&shared] { return shared.grown.size() == shared.partitions; };
+  auto grown = [&] { return moving ? all_sound(world, shared) : shared.grown.size() == shared.partitions; };
   run.expect(world.run_until(grown, seconds(60)), Verdict::liveness, "the groups did not grow");
 
   NemesisOptions nemesis;
@@ -58,7 +101,12 @@ void records(Run& run) {
   }
   world.run_for(seconds(2));
   run.unleash(nemesis);
-  world.run_for(seconds(20));
+  std::size_t disks = 0;
+  if (moving) {
+    disks = lose_disks(world, shared, dice, seconds(20));
+  } else {
+    world.run_for(seconds(20));
+  }
   run.calm();
   world.run_for(seconds(10));
   const std::uint64_t before = workload.done;
@@ -86,11 +134,18 @@ void records(Run& run) {
   run.measure("unknown", workload.unknown);
   run.measure("transfers", workload.transfers);
   run.measure("reads", workload.reads);
+  if (moving) run.measure("disks lost", disks);
 }
+
+void records(Run& run) { records_on(run, false); }
+void records_moving(Run& run) { records_on(run, true); }
 
 const Registration registration("records",
                                 "records are linearizable whatever happens to nodes, networks, disks and clocks",
                                 records);
+const Registration moving_registration("records-moving",
+                                       "the same while partitions move among five nodes and disks are lost",
+                                       records_moving);
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 #include "tests/scenarios/records_node.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "base/log.h"
 
@@ -146,11 +148,16 @@ Task<void> RecordsNode::run() {
   CHECK_MSG(listening.ok(), listening.error().to_string());
   heartbeats_.start();
   settler_->start();
+  started_ = env_.now();
+  const dht::groups::Neighbourhood& near = *this;
+  manager_ = std::make_unique<dht::groups::Manager>(env_, *host_, near, dht::groups::ManagerOptions());
+  if (shared_.managed) manager_->start();
   if (number_ == 1) tasks_.spawn(grow());
   bool asked = stopping_;
   if (!stopping_) asked = co_await ending_.park();
   if (asked) co_await host_->hand_over(seconds(2));
   co_await tasks_.stop();
+  co_await manager_->stop();
   co_await settler_->stop();
   co_await operations_.stop(milliseconds(100));
   co_await server_.stop();
@@ -175,6 +182,7 @@ Task<void> RecordsNode::grow() {
     if (!created.ok()) co_return;
     shared_.created = true;
   }
+  if (shared_.managed) co_return;
   while (shared_.grown.size() < shared_.partitions) {
     for (std::uint32_t partition = 0; partition < shared_.partitions; ++partition) {
       if (shared_.grown.contains(partition)) continue;
@@ -184,6 +192,23 @@ Task<void> RecordsNode::grow() {
     Status slept = co_await sleep_for(env_, milliseconds(100));
     if (!slept.ok()) co_return;
   }
+}
+
+std::vector<NodeId> RecordsNode::closest(dht::groups::GroupId group, std::size_t count) const {
+  const Id place = dht::partition_id(group, shared_.partitions);
+  std::vector<NodeId> nodes;
+  for (std::size_t number = 1; number <= shared_.nodes; ++number)
+    if (state(shared_.id(number)) != dht::groups::NodeState::gone) nodes.push_back(shared_.id(number));
+  std::sort(nodes.begin(), nodes.end(), [&place](const NodeId& a, const NodeId& b) { return closer(place, a, b); });
+  nodes.resize(std::min(nodes.size(), count));
+  return nodes;
+}
+
+dht::groups::NodeState RecordsNode::state(const NodeId& node) const {
+  if (node == shared_.id(number_)) return dht::groups::NodeState::well;
+  const Instant heard = std::max(heartbeats_.for_groups().heard(node), started_);
+  if (env_.now() > heard + shared_.evict_after) return dht::groups::NodeState::gone;
+  return env_.now() > heard + seconds(2) ? dht::groups::NodeState::away : dht::groups::NodeState::well;
 }
 
 Task<Status> RecordsNode::grow_one(std::uint32_t partition) {

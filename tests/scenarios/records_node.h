@@ -7,6 +7,7 @@
 #include <set>
 
 #include "dht/groups/host.h"
+#include "dht/groups/manager.h"
 #include "dht/heartbeat/heartbeats.h"
 #include "dht/records_client/records_client.h"
 #include "dht/records_client/records_server.h"
@@ -28,6 +29,9 @@ struct RecordsWorld {
   std::size_t checkpoint_bytes = 48 * kKiB;
   // Where it is not 0: a log of so many small segments, in which groups move on only because they are asked to.
   std::size_t short_log = 0;
+  // Every node has a manager, and whoever was not heard for so long is replaced.
+  bool managed = false;
+  Duration evict_after = seconds(4);
   std::set<std::uint32_t> grown;  // partitions that have all their voters
   bool created = false;
 
@@ -49,7 +53,7 @@ struct RecordsEnd {
   net::Peers peers;
 };
 
-class RecordsNode final : public Program {
+class RecordsNode final : public Program, private dht::groups::Neighbourhood {
  public:
   RecordsNode(Env& env, RecordsWorld& shared, std::size_t number, std::uint64_t boot_epoch);
   Task<void> run() override;
@@ -57,6 +61,8 @@ class RecordsNode final : public Program {
   dht::groups::Host* host() { return host_.get(); }
 
  private:
+  std::vector<NodeId> closest(dht::groups::GroupId group, std::size_t count) const override;
+  dht::groups::NodeState state(const NodeId& node) const override;
   void fill_directory();
   // The first node makes the groups and takes the others in.
   Task<void> grow();
@@ -77,6 +83,8 @@ class RecordsNode final : public Program {
   dht::RemotePort port_;
   dht::Operations operations_;
   std::unique_ptr<dht::Settler> settler_;
+  std::unique_ptr<dht::groups::Manager> manager_;
+  Instant started_{};
   Parking ending_;
   bool stopping_ = false;
   TaskGroup tasks_;
