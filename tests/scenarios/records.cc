@@ -62,6 +62,24 @@ std::size_t lose_disks(World& world, const RecordsWorld& shared, Dice& dice, Dur
   return lost;
 }
 
+// All of it outlives the auditor, who may not come to an end.
+void read_and_audit(Run& run, World& world, RecordsWorld& shared, RecordsWorkload& workload,
+                    std::optional<Status>& audited) {
+  auto audit = [](Env& env, RecordsWorld* all, RecordsWorkload* what, std::optional<Status>* into) -> Task<void> {
+    RecordsUser user(env, *all, 99, *what);
+    Status status = co_await what->read_all(env, user.records(), seconds(60));
+    if (status.ok()) status = co_await what->audit(env, user.records(), seconds(60));
+    co_await user.finish();
+    into->emplace(std::move(status));
+  };
+  Machine& last = world.add_machine("auditor");
+  last.start(program(audit, &shared, &workload, &audited));
+  world.run_until([&audited] { return audited.has_value(); }, seconds(120));
+  std::string why = "records cannot be read after everything has calmed down";
+  if (audited && !audited->ok()) why += ": " + audited->error().to_string();
+  run.expect(audited && audited->ok(), Verdict::liveness, why);
+}
+
 void records_on(Run& run, bool moving) {
   WorldOptions options;
   options.clock_ratio_max = 1.25;
@@ -115,19 +133,7 @@ void records_on(Run& run, bool moving) {
 
   // What dead clients left is settled by whoever comes.
   for (std::size_t number = 1; number <= 3; ++number) world.find_machine("user" + std::to_string(number))->kill();
-  auto audit = [](Env& env, RecordsWorld* all, RecordsWorkload* what, std::optional<Status>* into) -> Task<void> {
-    RecordsUser user(env, *all, 99, *what);
-    Status status = co_await what->read_all(env, user.records(), seconds(60));
-    if (status.ok()) status = co_await what->audit(env, user.records(), seconds(60));
-    co_await user.finish();
-    into->emplace(std::move(status));
-  };
-  Machine& last = world.add_machine("auditor");
-  last.start(program(audit, &shared, &workload, &audited));
-  world.run_until([&audited] { return audited.has_value(); }, seconds(120));
-  std::string why = "records cannot be read after everything has calmed down";
-  if (audited && !audited->ok()) why += ": " + audited->error().to_string();
-  run.expect(audited && audited->ok(), Verdict::liveness, why);
+  read_and_audit(run, world, shared, workload, audited);
   workload.check();
   run.expect(workload.done > 50 && workload.transfers > 5, Verdict::liveness, "hardly anything was done");
   run.measure("commits", workload.done);
