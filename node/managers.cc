@@ -1,11 +1,15 @@
 #include "node/managers.h"
 
+#include "wal/value_store/unreadable.h"
+
 namespace vortex::node {
 
 namespace {
 constexpr Duration kFindPatience = seconds(2);
 constexpr Duration kOrdersEvery = seconds(3);
 constexpr Duration kOrdersPatience = seconds(10);
+constexpr Duration kWatchDiskEvery = seconds(2);
+constexpr Duration kDecidePatience = seconds(20);
 
 // Some key that lies in this partition.
 dht::Key key_in(dht::PartitionNumber partition, std::uint32_t partitions) {
@@ -87,6 +91,7 @@ void Managers::start() {
   inventory_.start();
   scrub_.start();
   tasks_.spawn(follow_orders());
+  tasks_.spawn(watch_disk());
 }
 
 Task<void> Managers::stop() {
@@ -101,6 +106,7 @@ Task<void> Managers::stop() {
 }
 
 void Managers::damaged(const wal::values::Damage& damage) {
+  if (wal::values::unreadable(damage)) disk_.note(env_.now());
   if (!damage.id) return;
   events_.add("damage", "the copy of chunk " + damage.id->short_hex() + " here is bad: " + damage.what);
   inventory_.lost(*damage.id);
@@ -112,6 +118,30 @@ void Managers::member_changed(const dht::Member& now, const dht::MemberChange& c
   if (change.health) events_.add("health", who + " is " + std::string(dht::to_string(now.health)));
   if (change.decision && !change.added)
     events_.add("standing", who + " is " + std::string(dht::to_string(now.standing)));
+}
+
+Task<void> Managers::watch_disk() {
+  while (true) {
+    Status slept = co_await sleep_for(env_, kWatchDiskEvery);
+    if (!slept.ok()) co_return;
+    const dht::Directory& members = membership_.directory();
+    const bool active = dht::takes_data(members.standing(membership_.id()));
+    const bool failing_now = disk_.failing(env_.now());
+    if (active && !failing_now) disk_warning_.clear();
+    if (!active || !failing_now) continue;
+    const std::string failing = "the disk of node " + membership_.id().short_hex() + " reports errors";
+    // Where too few would be left for the copies that are wanted, there is nobody to give them to.
+    if (places_.size() <= membership_.settings().replicas) {
+      disk_warning_ = failing + ": add a node, then drain this one and replace the disk";
+      continue;
+    }
+    auto decided = co_await membership_.decide(membership_.id(), dht::Standing::draining, kDecidePatience);
+    if (!decided.ok()) continue;
+    disk_warning_ = failing + ": it is being drained; remove it when it is empty, and replace the disk";
+    disk_.forget();
+    events_.add("disk", disk_warning_);
+    env_.log().warn("disk", disk_warning_);
+  }
 }
 
 // One record for the whole cluster says what people have ordered.

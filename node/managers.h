@@ -11,6 +11,7 @@
 #include "node/repair/orders.h"
 #include "node/repair/repair_calls.h"
 #include "node/scrub/scrub.h"
+#include "node/upkeep/disk_watch.h"
 #include "node/upkeep/events.h"
 #include "node/upkeep/upkeep.h"
 
@@ -59,6 +60,10 @@ class Managers {
   Task<Result<net::ListEventsResponse>> list_events(net::ListEventsRequest request, Instant deadline);
   Task<Result<net::SteerManagersResponse>> steer(net::SteerManagersRequest request, Instant deadline);
   Task<void> follow_orders();
+  // A disk that fails is emptied before it is gone.
+  Task<void> watch_disk();
+  // Why repair, or moving, does not go on, or not as it should; empty when nothing is to be said.
+  std::string hindrance(const std::string& waits, bool busy) const;
   void member_changed(const dht::Member& now, const dht::MemberChange& change);
 
   Env& env_;
@@ -80,6 +85,8 @@ class Managers {
   InventoryCalls inventory_calls_;
   Inventory inventory_;
   ScrubLoop scrub_;
+  DiskWatch disk_;
+  std::string disk_warning_;
   std::uint64_t observer_ = 0;
   std::uint64_t under_peak_ = 0;
   TaskGroup tasks_;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kEventsAnswered = 1000;
 
-net::WorkReport report_of(const RepairWork& work, bool paused, std::string waits) {
+net::WorkReport report_of(const RepairWork& work, bool paused) {
   net::WorkReport report;
   report.active = work.active;
   report.paused = paused;
@@ -21,11 +21,19 @@ net::WorkReport report_of(const RepairWork& work, bool paused, std::string waits
   report.bytes_done = work.bytes_done;
   report.bytes_left = work.bytes_left;
   report.rate_bytes = static_cast<std::uint64_t>(work.rate);
-  if (work.left > 0) report.waits = std::move(waits);
   return report;
 }
 
 }  // namespace
+
+std::string Managers::hindrance(const std::string& waits, bool busy) const {
+  if (busy && !waits.empty()) return waits;
+  std::string full;
+  for (const NodeId& node : places_.all_full()) full += (full.empty() ? "" : ", ") + node.short_hex();
+  if (!full.empty()) return "no space left on " + full + ": others get what should be there";
+  if (!disk_warning_.empty()) return disk_warning_;
+  return busy ? copier_.slowed() : std::string();
+}
 
 net::UpkeepReport Managers::report() const {
   net::UpkeepReport report;
@@ -44,10 +52,13 @@ net::UpkeepReport Managers::report() const {
   report.counts.bytes = census.bytes;
   report.under_peak = std::max(under_peak_, census.under);
   const RepairOrders& orders = repair_.orders();
-  report.repair = report_of(repair_.repair(), orders.repair_paused, repair_.waits());
+  report.repair = report_of(repair_.repair(), orders.repair_paused);
+  report.repair.waits = hindrance(repair_.waits(), report.repair.left > 0);
   std::string behind = repair_.waits();
   if (behind.empty() && orders.rebalance_paused) behind = "paused";
-  report.rebalance = report_of(repair_.rebalance(), orders.rebalance_paused, behind);
+  if (behind.empty() && report.repair.left > 0) behind = "what is missing comes first";
+  report.rebalance = report_of(repair_.rebalance(), orders.rebalance_paused);
+  report.rebalance.waits = hindrance(behind, report.rebalance.left > 0);
   const ScrubState& scrubbed = scrub_.state();
   report.scrub.active = scrubbed.active;
   report.scrub.passes = scrubbed.passes;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kChunksAtOnce = 32;
 constexpr std::size_t kPoliciesKept = 4096;
 constexpr Duration kPolicyKept = seconds(5);
+constexpr int kSealTries = 20;
+constexpr Duration kSealPause = milliseconds(200);
 
 // The key of a caller, as chunk records name it: members' own is zero.
 Id stored_by(const Caller& caller) {
@@ -179,9 +181,13 @@ Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string p
 }
 
 Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout) {
-  for (const StoredCopies& stored : copies)
-    for (const Receipt& receipt : stored.receipts)
-      if (!sealer_.sealed(receipt)) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
+  auto sealed = [this](const Receipt& receipt) { return sealer_.sealed(receipt); };
+  auto all_sealed = [&sealed](const StoredCopies& stored) { return std::ranges::all_of(stored.receipts, sealed); };
+  // When the cluster's secret changes, a holder may know the new one a moment before this node does.
+  for (int tries = 0; !std::ranges::all_of(copies, all_sealed); ++tries) {
+    if (tries == kSealTries) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
+    CO_RETURN_IF_ERROR(co_await sleep_for(env_, kSealPause));
+  }
   CO_ASSIGN_OR_RETURN(Upload terms, co_await chunks_.open_upload_record(upload, timeout));
   kill_point(env_, kill_points::kAddingCopies);
   Status status;

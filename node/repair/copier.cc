@@ -14,6 +14,9 @@ namespace vortex::node {
 namespace {
 
 constexpr std::size_t kProofsAtOnceMax = 1024;
+constexpr Duration kLately = seconds(3);
+// So long no other copy is tried when there was no space for one.
+constexpr Duration kFullFor = seconds(30);
 
 // A rate's burst: a few of the largest chunks.
 double burst_of(double rate) { return std::max(rate, 2.0 * static_cast<double>(kChunkStoredMax)); }
@@ -53,6 +56,12 @@ Copier::Copier(Env& env, ChunkStore& store, ChunkService& service, ChunkHolders&
 
 void Copier::set_rate(double bytes_per_second) {
   if (rate_.rate() != bytes_per_second) rate_.set_rate(bytes_per_second, burst_of(bytes_per_second));
+}
+
+std::string Copier::slowed() const {
+  auto lately = [this](const std::optional<Instant>& when) { return when && env_.now() - *when < kLately; };
+  if (lately(held_back_)) return "held to the rate that was ordered";
+  return lately(made_way_) ? "clients come first" : "";
 }
 
 bool Copier::foreground() const {
@@ -109,10 +118,13 @@ Task<Result<Copied>> Copier::copy(ChunkId chunk, std::uint32_t size, std::vector
   Permit gentle;
   const Instant begun = env_.now();
   if (foreground()) {
+    made_way_ = begun;
     CO_ASSIGN_OR_RETURN(gentle, co_await gentle_.acquire(1));
   }
+  const Instant asked = env_.now();
   CO_RETURN_IF_ERROR(co_await rate_.take(size));
   const Instant working = env_.now();
+  if (working > asked) held_back_ = working;
   Copied copied;
   auto there = co_await take_over(chunk);
   if (there.ok()) {
@@ -121,6 +133,8 @@ Task<Result<Copied>> Copier::copy(ChunkId chunk, std::uint32_t size, std::vector
   }
   // A damaged one was set aside by the store just now.
   if (!there.is(Code::not_found) && !there.is(Code::damaged)) co_return there.error();
+  // What would have to be thrown away is not fetched.
+  if (full_ && env_.now() - *full_ < kFullFor) co_return Error(Code::no_space, "there was no space a moment ago");
   Error last(Code::too_few_nodes, "no source was named");
   for (const NodeId& source : sources) {
     auto held = co_await fetch(chunk, source);
@@ -134,7 +148,10 @@ Task<Result<Copied>> Copier::copy(ChunkId chunk, std::uint32_t size, std::vector
     }
     copied.moved += held->bytes.size();
     bool existed = false;
-    CO_ASSIGN_OR_RETURN(Receipt staged, co_await service_.put(chunk, std::move(held->bytes), held->form, existed));
+    auto put = co_await service_.put(chunk, std::move(held->bytes), held->form, existed);
+    full_.reset();
+    if (put.is(Code::no_space)) full_ = env_.now();
+    CO_ASSIGN_OR_RETURN(Receipt staged, std::move(put));
     CO_ASSIGN_OR_RETURN(copied.receipt, co_await durable(std::move(staged)));
     ++stats_.copies;
     stats_.bytes += copied.moved;

@@ -1,6 +1,9 @@
 // The receiving side of repair and rebalance: makes this node hold a chunk, and proves that it holds others.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "base/token_bucket.h"
 #include "base/window.h"
 #include "net/dispatcher.h"
@@ -46,6 +49,8 @@ class Copier {
 
   // 0: no limit.
   void set_rate(double bytes_per_second);
+  // Why copies to this node go slower than they could; empty when they do not.
+  std::string slowed() const;
   const CopierStats& stats() const { return stats_; }
 
  private:
@@ -64,6 +69,8 @@ class Copier {
   Window bytes_;
   Window gentle_;  // one permit: copies while clients are at work
   TokenBucket rate_;
+  std::optional<Instant> full_;                  // when there was no space the last time
+  std::optional<Instant> made_way_, held_back_;  // lately: for clients, and by the rate
   CopierStats stats_;
 };
 

@@ -10,6 +10,8 @@ constexpr Duration kAfterFailure = milliseconds(50);
 constexpr double kRateMemory = 0.7;
 // More than a third of the members, and more than one, is too many to be true.
 constexpr std::size_t kDeadShare = 3;
+// Of one chunk, when one after the other has no space.
+constexpr std::size_t kTargetsTried = 4;
 }  // namespace
 
 Repair::Repair(Env& env, ChunkRecords& records, Places& places, RepairPort& port, RepairOptions options)
@@ -114,9 +116,11 @@ Task<void> Repair::work() {
     busy_.insert(item->need.chunk);
     Counters& count = counters(item->need.urgency);
     ++count.running;
+    count.bytes_running += item->need.size;
     count.active = true;
     auto mended = co_await mend(item->need);
     --count.running;
+    count.bytes_running -= item->need.size;
     busy_.erase(item->need.chunk);
     by_partition_[item->partition].erase(item->need);
     // What failed is found again by the next look.
@@ -167,20 +171,23 @@ Task<Result<Repair::Mended>> Repair::mend(RepairNeed task) {
     if (!known.record || known.record->condemned != 0) co_return mended;
     need = judge(task.chunk, *known.record, places_);
   }
-  if (!need.add.empty()) {
+  // Where a target has no space another one is found at once.
+  for (std::size_t round = 0; round < kTargetsTried && !need.add.empty(); ++round) {
     std::uint32_t size = known.record->stored_size;
-    CO_ASSIGN_OR_RETURN(mended.moved, co_await make_copies(task.chunk, size, std::move(need)));
+    CO_ASSIGN_OR_RETURN(Made made, co_await make_copies(task.chunk, size, std::move(need)));
+    mended.moved += made.moved;
     CO_ASSIGN_OR_RETURN(known, co_await records_.look(task.chunk, options_.record_timeout));
     if (!known.record || known.record->condemned != 0) co_return mended;
     need = judge(task.chunk, *known.record, places_);
+    if (!made.full) break;
   }
   if (!need.drop.empty() && !orders_.rebalance_paused)
     CO_RETURN_IF_ERROR(co_await drop_surplus(task.chunk, std::move(known), std::move(need)));
   co_return mended;
 }
 
-Task<Result<std::uint64_t>> Repair::make_copies(ChunkId chunk, std::uint32_t size, ChunkNeed need) {
-  std::uint64_t moved = 0;
+Task<Result<Repair::Made>> Repair::make_copies(ChunkId chunk, std::uint32_t size, ChunkNeed need) {
+  Made all;
   Status last;
   for (const NodeId& target : need.add) {
     CO_ASSIGN_OR_RETURN(Permit room, co_await bytes_.acquire(std::max<std::size_t>(size, 1)));
@@ -188,15 +195,21 @@ Task<Result<std::uint64_t>> Repair::make_copies(ChunkId chunk, std::uint32_t siz
     std::rotate(sources.begin(), sources.begin() + static_cast<std::ptrdiff_t>(turn_++ % sources.size()),
                 sources.end());
     auto made = co_await port_.copy(target, chunk, size, std::move(sources));
+    if (made.is(Code::no_space)) {
+      if (!places_.full(target) && on_event) on_event("full", "node " + target.short_hex() + " has no space left");
+      places_.note_full(target);
+      all.full = true;
+      continue;
+    }
     if (!made.ok()) {
       last = made.error();
       continue;
     }
-    moved += made->moved;
+    all.moved += made->moved;
     CO_RETURN_IF_ERROR(co_await records_.add_copy(std::move(made->receipt), options_.record_timeout));
   }
   if (!last.ok()) co_return std::move(last).error();
-  co_return moved;
+  co_return all;
 }
 
 // Every copy that is to stay has just been read by its holder before another one goes.
@@ -232,7 +245,7 @@ RepairWork Repair::work_of(const Counters& counters) {
   work.done = counters.done;
   work.left = counters.left + counters.running;
   work.bytes_done = counters.bytes_done;
-  work.bytes_left = counters.bytes_left;
+  work.bytes_left = counters.bytes_left + counters.bytes_running;
   work.rate = counters.rate;
   return work;
 }

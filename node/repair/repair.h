@@ -81,7 +81,7 @@ class Repair {
     auto operator<=>(const Item&) const = default;
   };
   struct Counters {
-    std::uint64_t done = 0, bytes_done = 0, left = 0, bytes_left = 0, running = 0;
+    std::uint64_t done = 0, bytes_done = 0, left = 0, bytes_left = 0, running = 0, bytes_running = 0;
     bool active = false;
     double rate = 0;
     std::uint64_t bytes_counted = 0;
@@ -98,7 +98,11 @@ class Repair {
     std::uint64_t moved = 0;
   };
   Task<Result<Mended>> mend(RepairNeed task);
-  Task<Result<std::uint64_t>> make_copies(ChunkId chunk, std::uint32_t size, ChunkNeed need);
+  struct Made {
+    std::uint64_t moved = 0;
+    bool full = false;  // a target had no space
+  };
+  Task<Result<Made>> make_copies(ChunkId chunk, std::uint32_t size, ChunkNeed need);
   Task<Status> drop_surplus(ChunkId chunk, ChunkRecords::Known known, ChunkNeed need);
   static RepairWork work_of(const Counters& counters);
 

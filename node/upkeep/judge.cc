@@ -23,6 +23,9 @@ ChunkNeed judge(const ChunkId& chunk, const ChunkRecord& record, Places& places)
   if (record.code.coded()) return need;
   need.wanted = std::min<std::size_t>(record.replicas, places.size());
   std::vector<NodeId> owners = places.owners(chunk, need.wanted + kSubstitutes);
+  // Who has no space is no owner of what it does not have yet.
+  auto cannot = [&](const NodeId& node) { return places.full(node) && holder_of(record, node) == nullptr; };
+  std::erase_if(owners, cannot);
   std::vector<NodeId> substitutes(owners.begin() + static_cast<std::ptrdiff_t>(std::min(need.wanted, owners.size())),
                                   owners.end());
   owners.resize(std::min(need.wanted, owners.size()));

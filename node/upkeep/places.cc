@@ -49,7 +49,7 @@ void MemberPlaces::look() const {
 
 std::uint64_t MemberPlaces::changes() const {
   look();
-  return changes_;
+  return changes_ + full_.changes();
 }
 
 }  // namespace vortex::node

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "dht/members/directory.h"
 #include "node/members_view.h"
+#include "node/upkeep/full_nodes.h"
 
 namespace vortex::node {
 
@@ -23,6 +24,10 @@ class Places {
   // The first owners, as many as there are up to `count`. Nodes that are away are among them, lost ones are not.
   virtual std::vector<NodeId> owners(const ChunkId& chunk, std::size_t count) = 0;
   virtual HolderHealth health(const NodeId& node) const = 0;
+  // Has it said lately that it has no space?
+  virtual bool full(const NodeId& node) const = 0;
+  virtual void note_full(const NodeId& node) = 0;
+  virtual std::vector<NodeId> all_full() const = 0;
   // Nodes that own anything.
   virtual std::size_t size() = 0;
   // Members but those that died long ago, and those of them that do not answer.
@@ -39,9 +44,12 @@ class MemberPlaces final : public Places {
  public:
   // Both outlive it.
   MemberPlaces(const Clock& clock, const dht::Directory& directory)
-      : clock_(clock), directory_(directory), view_(directory) {}
+      : clock_(clock), directory_(directory), view_(directory), full_(clock) {}
   std::vector<NodeId> owners(const ChunkId& chunk, std::size_t count) override;
   HolderHealth health(const NodeId& node) const override;
+  bool full(const NodeId& node) const override { return full_.full(node); }
+  void note_full(const NodeId& node) override { full_.note(node); }
+  std::vector<NodeId> all_full() const override { return full_.all(); }
   std::size_t size() override { return view_.places(); }
   std::size_t members() const override;
   std::size_t silent() const override;
@@ -58,6 +66,7 @@ class MemberPlaces final : public Places {
   const Clock& clock_;
   const dht::Directory& directory_;
   MembersView view_;
+  FullNodes full_;
   // As of those changes of the directory; of each member in its place there, since when it was seen to be dead.
   mutable std::vector<std::optional<Instant>> dead_since_;
   mutable std::uint64_t heard_ = 0, placed_ = 0, changes_ = 1;

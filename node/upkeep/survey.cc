@@ -147,7 +147,7 @@ class Surveyor {
     if (kind == Kind::missing) task.urgency = Urgency::missing;
     if (kind == Kind::endangered) task.urgency = Urgency::endangered;
     task.chunk = chunk_;
-    task.size = record_.stored_size;
+    task.size = need.add.size() * record_.stored_size;
     note(kind, key, found_.needs, task);
   }
 

@@ -78,7 +78,7 @@ enum class Urgency : std::uint8_t { endangered, missing, misplaced };
 struct RepairNeed {
   Urgency urgency = Urgency::misplaced;
   ChunkId chunk;
-  std::uint32_t size = 0;
+  std::uint64_t size = 0;  // bytes to be copied
   auto operator<=>(const RepairNeed&) const = default;
 };
 

@@ -202,7 +202,7 @@ HealNode::HealNode(Env& env, Roster& roster, std::size_t number)
       reader_(env, files_, end_.holders),
       file_service_(env, names_, chunk_records_, reader_, sealer_, service_options(roster)),
       led_(roster, number),
-      places_(roster),
+      places_(env, roster),
       ending_(env.loop()) {}
 
 Task<Status> HealNode::open() {

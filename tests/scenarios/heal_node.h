@@ -72,18 +72,22 @@ class RosterView final : public node::ClusterView {
 
 class RosterPlaces final : public node::Places {
  public:
-  explicit RosterPlaces(const Roster& roster) : roster_(roster) {}
+  RosterPlaces(Env& env, const Roster& roster) : roster_(roster), full_(env.clock()) {}
   std::vector<NodeId> owners(const ChunkId& chunk, std::size_t count) override {
     return roster_.ring().owners(chunk, count);
   }
   node::HolderHealth health(const NodeId& node) const override { return roster_.health(node); }
+  bool full(const NodeId& node) const override { return full_.full(node); }
+  void note_full(const NodeId& node) override { full_.note(node); }
+  std::vector<NodeId> all_full() const override { return full_.all(); }
   std::size_t size() override { return roster_.ring().size(); }
   std::size_t members() const override { return roster_.members().size(); }
   std::size_t silent() const override { return roster_.silent(); }
-  std::uint64_t changes() const override { return roster_.changes(); }
+  std::uint64_t changes() const override { return roster_.changes() + full_.changes(); }
 
  private:
   const Roster& roster_;
+  node::FullNodes full_;
 };
 
 class RosterRecords final : public node::LedRecords, public node::PartitionLeaders {

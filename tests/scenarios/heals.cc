@@ -15,7 +15,16 @@ namespace vortex::sim {
 namespace {
 
 constexpr Duration kPatience = seconds(10);
-constexpr std::size_t kNodesEver = 12;
+
+struct Shape {
+  std::size_t nodes_min = 4, nodes_max = 6;  // at the beginning
+  std::size_t members_max = 8;               // at any time
+  std::size_t ever = 12;
+  std::size_t customers = 1;
+  std::uint32_t partitions = 8;
+  int rounds = 14;
+  Duration order_within = seconds(240);
+};
 
 struct Kept {
   Id content;
@@ -78,9 +87,9 @@ Task<Status> read_one(World* world, ClientEnd& client, Shelf& shelf, std::string
   co_return Status();
 }
 
-Task<void> customer(Env& env, World* world, Roster* roster, Shelf* shelf) {
+Task<void> customer(Env& env, World* world, Roster* roster, Shelf* shelf, std::size_t number) {
   RosterView view(*roster);
-  ClientEnd end(env, roster->facts(), kNodesEver + 1, &view);
+  ClientEnd end(env, roster->facts(), number, &view);
   Status done;
   while (!done.is(Code::cancelled)) {
     std::uint64_t what = env.random().below(10);
@@ -210,8 +219,8 @@ class Inspector {
 // What operators and fate do to whole nodes, one thing at a time.
 class Fate {
  public:
-  Fate(World& world, Roster& roster, Inspector& inspector)
-      : world_(world), roster_(roster), inspector_(inspector), dice_(world.dice("fate")) {}
+  Fate(World& world, Roster& roster, Inspector& inspector, const Shape& shape)
+      : world_(world), roster_(roster), inspector_(inspector), shape_(shape), dice_(world.dice("fate")) {}
 
   void start_node(std::size_t number) {
     Machine& machine = world_.add_machine("m" + std::to_string(number));
@@ -230,7 +239,7 @@ class Fate {
     std::size_t victim = members[dice_.below(members.size())];
     switch (dice_.below(5)) {
       case 0:
-        if (next_ <= kNodesEver && members.size() < 8) start_node(next_);
+        if (next_ <= shape_.ever && members.size() < shape_.members_max) start_node(next_);
         break;
       case 1:
         // Away for long: its place is given to others, and then it returns with all that it had.
@@ -281,7 +290,7 @@ class Fate {
 
   // A disk is gone for good, and somebody puts a new node in its place.
   void lose(std::size_t victim, std::size_t members) {
-    bool possible = next_ <= kNodesEver && members > 3 && away_ == 0 && victim != draining_;
+    bool possible = next_ <= shape_.ever && members > 3 && away_ == 0 && victim != draining_;
     if (!possible || !inspector_.can_spare(victim)) return;
     machine(victim).keep_running(std::chrono::hours(10));
     machine(victim).kill();
@@ -306,14 +315,16 @@ class Fate {
   World& world_;
   Roster& roster_;
   Inspector& inspector_;
+  const Shape& shape_;
   Dice dice_;
   std::size_t next_ = 1, away_ = 0, draining_ = 0;
   Duration back_at_{0};
 };
 
-Task<void> read_all(Env& env, World* world, Roster* roster, Shelf* shelf, std::optional<std::string>* trouble) {
+Task<void> read_all(Env& env, World* world, Roster* roster, Shelf* shelf, std::size_t number,
+                    std::optional<std::string>* trouble) {
   RosterView view(*roster);
-  ClientEnd end(env, roster->facts(), kNodesEver + 2, &view);
+  ClientEnd end(env, roster->facts(), number, &view);
   std::string first;
   for (const auto& [name, kept] : shelf->files) {
     const Instant patience = env.now() + seconds(30);
@@ -328,10 +339,10 @@ Task<void> read_all(Env& env, World* world, Roster* roster, Shelf* shelf, std::o
   trouble->emplace(first);
 }
 
-ClusterFacts facts_of(std::uint64_t seed, dht::LocalPartitions& partitions) {
+ClusterFacts facts_of(std::uint64_t seed, const Shape& shape, dht::LocalPartitions& partitions) {
   ClusterFacts facts;
   facts.seed = seed;
-  facts.nodes = kNodesEver;
+  facts.nodes = shape.ever;
   facts.partitions = &partitions;
   facts.records.delay_max = milliseconds(3);
   facts.records.busy = 0.01;
@@ -349,43 +360,44 @@ void crash_one(World& world, Roster& roster, Dice& dice) {
   machine.start();
 }
 
-void heals(Run& run) {
+void heals(Run& run, const Shape& shape) {
   WorldOptions options;
   options.clock_ratio_max = 1.25;
   options.buggify_sites = 0.2;
   World& world = run.make_world(options);
   Dice dice = world.dice("heals");
-  dht::LocalPartitions partitions(8);
-  ClusterFacts facts = facts_of(run.seed(), partitions);
+  dht::LocalPartitions partitions(shape.partitions);
+  ClusterFacts facts = facts_of(run.seed(), shape, partitions);
   node::FilePolicy policy;
   policy.chunks.cut = chunker::CutPolicy::fixed(32 * kKiB);
   policy.inline_max = 1 * kKiB;
   make_root(world, world.add_machine("founder"), partitions, policy);
   Roster roster(facts);
   Inspector inspector(world, roster);
-  Fate fate(world, roster, inspector);
+  Fate fate(world, roster, inspector, shape);
   Shelf shelf;
   std::optional<std::string> trouble;
   KilledAtEnd ending(world);
-  const std::size_t nodes = dice.between(4, 6);
+  const std::size_t nodes = dice.between(shape.nodes_min, shape.nodes_max);
   NemesisOptions nemesis;
   for (std::size_t number = 1; number <= nodes; ++number) {
     fate.start_node(number);
     nemesis.machines.push_back("m" + std::to_string(number));
   }
   world.every(milliseconds(200), [&] { roster.look(world); });
-  world.add_machine("client").start(program(customer, &world, &roster, &shelf));
+  for (std::size_t i = 1; i <= shape.customers; ++i)
+    world.add_machine("client" + std::to_string(i)).start(program(customer, &world, &roster, &shelf, shape.ever + i));
   world.run_for(seconds(5));
   // Whole nodes come and go by fate alone: what the nemesis starts again might be one that is gone for good.
   nemesis.kill = nemesis.power_cut = nemesis.stop = nemesis.restart = 0;
   run.unleash(nemesis);
-  for (int round = 0; round < 14 && world.verdict() == Verdict::clean; ++round) {
+  for (int round = 0; round < shape.rounds && world.verdict() == Verdict::clean; ++round) {
     world.run_for(seconds(4));
     if (dice.one_in(2)) crash_one(world, roster, dice);
     fate.act();
   }
   run.calm();
-  world.find_machine("client")->kill();
+  for (std::size_t i = 1; i <= shape.customers; ++i) world.find_machine("client" + std::to_string(i))->kill();
   fate.bring_back(true);
   run.measure("stored", shelf.stored);
   run.measure("removed", shelf.removed);
@@ -398,7 +410,7 @@ void heals(Run& run) {
 
   std::string complaint = "nothing was looked at";
   Duration began = world.now();
-  while (!complaint.empty() && world.now() - began < seconds(240) && world.verdict() == Verdict::clean) {
+  while (!complaint.empty() && world.now() - began < shape.order_within && world.verdict() == Verdict::clean) {
     world.run_for(seconds(2));
     fate.let_go();
     complaint = inspector.complaint();
@@ -407,13 +419,109 @@ void heals(Run& run) {
   run.measure("seconds to order", static_cast<std::uint64_t>(to_seconds(world.now() - began)));
   run.measure("chunks", inspector.chunks());
   if (!run.expect(complaint.empty(), Verdict::liveness, "not in order: " + complaint)) return;
-  world.add_machine("reader").start(program(read_all, &world, &roster, &shelf, &trouble));
+  world.add_machine("reader").start(
+      program(read_all, &world, &roster, &shelf, shape.ever + shape.customers + 1, &trouble));
   world.run_until([&trouble] { return trouble.has_value(); }, seconds(300));
   run.expect(trouble && trouble->empty(), Verdict::safety, trouble ? *trouble : "reading everything took too long");
 }
 
+// So much on each node, whatever their number; one is gone for good. How long until every chunk has its copies again?
+constexpr std::size_t kFilesPerNode = 12;
+constexpr std::size_t kFileBytes = 1 << 20;
+
+Task<void> fill(Env& env, Roster* roster, std::size_t files, bool* filled) {
+  RosterView view(*roster);
+  ClientEnd end(env, roster->facts(), roster->facts().nodes + 1, &view);
+  for (std::size_t i = 0; i < files; ++i) {
+    ByteVector content(kFileBytes);
+    env.random().fill(content);
+    node::MemorySource source(content);
+    node::StoreOptions options;
+    auto stored = co_await end.storer.store("/f" + std::to_string(i), source, options);
+    CHECK_MSG(stored.ok() || stored.is(Code::cancelled), "a file cannot be stored");
+    if (!stored.ok()) break;
+  }
+  co_await end.stop();
+  *filled = true;
+}
+
+void one_of(Run& run, std::size_t nodes) {
+  WorldOptions options;
+  options.log_level = LogLevel::error;
+  options.drive.bytes_per_second = 40'000'000;
+  options.network.bytes_per_second = 100'000'000;
+  World& world = run.make_world(options);
+  Shape shape;
+  shape.ever = nodes;
+  dht::LocalPartitions partitions(64);
+  ClusterFacts facts = facts_of(run.seed(), shape, partitions);
+  facts.records.busy = facts.records.unknown_done = facts.records.unknown_not_done = 0;
+  node::FilePolicy policy;
+  policy.chunks.cut = chunker::CutPolicy::fixed(256 * kKiB);
+  make_root(world, world.add_machine("founder"), partitions, policy);
+  Roster roster(facts);
+  Inspector inspector(world, roster);
+  Fate fate(world, roster, inspector, shape);
+  KilledAtEnd ending(world);
+  for (std::size_t number = 1; number <= nodes; ++number) fate.start_node(number);
+  world.every(milliseconds(100), [&] { roster.look(world); });
+  bool filled = false;
+  world.add_machine("client").start(program(fill, &roster, nodes * kFilesPerNode, &filled));
+  auto in_order = [&](Duration within) {
+    const Duration began = world.now();
+    while (!inspector.complaint().empty() && world.now() - began < within) world.run_for(milliseconds(50));
+    return world.now() - began;
+  };
+  world.run_until([&filled] { return filled; }, seconds(600));
+  run.expect(filled, Verdict::liveness, "the cluster could not be filled");
+  in_order(seconds(120));
+  const std::uint64_t held = inspector.store_of(1)->stats().live_bytes;
+  world.find_machine("m1")->keep_running(std::chrono::hours(10));
+  world.find_machine("m1")->kill();
+  roster.leave(1);
+  Duration took = in_order(seconds(120));
+  run.expect(inspector.complaint().empty(), Verdict::liveness, "not in order: " + inspector.complaint());
+  run.measure("KiB that it held", held / kKiB);
+  run.measure("ms to full redundancy", static_cast<std::uint64_t>(to_ms(took)));
+}
+
+Shape small() { return Shape(); }
+Shape dozen() {
+  Shape shape;
+  shape.nodes_min = shape.nodes_max = 12;
+  shape.members_max = 16;
+  shape.ever = 30;
+  shape.customers = 6;
+  shape.partitions = 32;
+  shape.rounds = 20;
+  return shape;
+}
+Shape fifty() {
+  Shape shape = dozen();
+  shape.nodes_min = shape.nodes_max = 50;
+  shape.members_max = 60;
+  shape.ever = 90;
+  shape.customers = 24;
+  shape.partitions = 128;
+  shape.rounds = 40;
+  shape.order_within = seconds(600);
+  return shape;
+}
+
+const Registration dozen_nodes("heals-dozen", "the same with 12 nodes, six clients and some hundred chunks",
+                               [](Run& run) { heals(run, dozen()); });
+const Registration fifty_nodes(
+    "heals-fifty", "the same with 50 nodes, 24 clients and thousands of chunks", [](Run& run) { heals(run, fifty()); },
+    Kind::figure);
+const Registration of_five(
+    "heal-time-5", "one of 5 equally full nodes is gone: how long until all copies are there?",
+    [](Run& run) { one_of(run, 5); }, Kind::figure);
+const Registration of_ten(
+    "heal-time-10", "the same of 10", [](Run& run) { one_of(run, 10); }, Kind::figure);
+const Registration of_twenty(
+    "heal-time-20", "the same of 20", [](Run& run) { one_of(run, 20); }, Kind::figure);
 const Registration registration("heals", "after any loss every chunk comes back to where it belongs, and nothing leaks",
-                                heals);
+                                [](Run& run) { heals(run, small()); });
 
 }  // namespace
 

@@ -44,9 +44,9 @@ void sum_up_chunks(ClusterState& state) {
   };
   warn(state.counts.lost, "without any copy that is known");
   warn(state.counts.endangered, "with one copy only that answers");
-  if (!state.repair.waits.empty()) state.warnings.push_back("repair waits: " + state.repair.waits);
+  if (!state.repair.waits.empty()) state.warnings.push_back("repair: " + state.repair.waits);
   if (!state.rebalance.waits.empty() && state.rebalance.waits != state.repair.waits)
-    state.warnings.push_back("rebalance waits: " + state.rebalance.waits);
+    state.warnings.push_back("rebalance: " + state.rebalance.waits);
 }
 
 void sum_up(ClusterState& state) {

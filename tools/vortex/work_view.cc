@@ -22,12 +22,16 @@ nlohmann::json work_json(const net::WorkReport& work) {
 }
 
 std::string work_text(const net::WorkReport& work) {
-  if (work.left == 0 && !work.active) return work.paused ? "nothing to do, and paused" : "nothing to do";
+  if (work.left == 0 && !work.active) {
+    std::string idle = work.paused ? "nothing to do, and paused" : "nothing to do";
+    return work.waits.empty() ? idle : idle + "; " + work.waits;
+  }
   std::string text = std::to_string(work.done) + " chunks done, " + std::to_string(work.left) + " left (" +
                      human_size(work.bytes_left) + ")";
-  if (!work.waits.empty()) return text + ", waits: " + work.waits;
   text += ", " + human_size(work.rate_bytes) + "/s";
-  if (auto eta = remote::eta_seconds(work)) text += ", about " + std::to_string(*eta) + " s to go";
+  auto eta = remote::eta_seconds(work);
+  if (eta && work.left > 0) text += ", about " + std::to_string(*eta) + " s to go";
+  if (!work.waits.empty()) text += "; " + work.waits;
   return text;
 }
 

@@ -1,12 +1,14 @@
 #include "base/log.h"
 #include "wal/value_store/core.h"
 #include "wal/value_store/scanner.h"
+#include "wal/value_store/unreadable.h"
 
 namespace vortex::wal::values {
 
 namespace {
 // What is set aside in one file at most.
 constexpr std::uint64_t kRemainsStep = 8 * kMiB;
+constexpr std::string_view kRefused = "the disk refuses to read it";
 
 // Copies these bytes, as they are, to a file that says in its name what they were.
 Task<Status> set_aside(StoreCore& core, std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t length,
@@ -86,6 +88,8 @@ Task<Status> quarantine(StoreCore& core, Id id, Location location, std::string w
   co_return noted;
 }
 
+bool unreadable(const Damage& damage) { return damage.what.starts_with(kRefused); }
+
 Task<Result<bool>> quarantine_if_damaged(StoreCore& core, Id id, Location location) {
   auto segment = core.catalog.at(location.ordinal());
   auto again = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
@@ -98,6 +102,7 @@ Task<Result<bool>> quarantine_if_damaged(StoreCore& core, Id id, Location locati
   }
   if (!again.is(Code::damaged) && !again.is(Code::io_error)) co_return false;
   std::string what(again.error().message());
+  if (again.is(Code::io_error)) what = std::string(kRefused) + ": " + what;
   CO_RETURN_IF_ERROR(co_await quarantine(core, id, location, std::move(what)));
   co_return true;
 }
@@ -139,7 +144,7 @@ Task<bool> unreadable_region(StoreCore& core, std::shared_ptr<Segment> segment, 
   damage.segment = segment->number;
   damage.offset = offset;
   damage.length = length;
-  damage.what = "no readable record";
+  damage.what = std::string(kRefused) + ": no readable record";
   damage.kept = kept;
   core.report(damage);
   co_return kept;

@@ -180,7 +180,8 @@ FileRig::FileRig(std::size_t nodes, FilePolicy policy, std::uint64_t seed)
     : world(seed, quiet()),
       machine(world.add_machine()),
       records(machine.env(), partitions),
-      sealer(as_bytes("secret")),
+      seal_keys(1, ReceiptSealer::key_of(as_bytes("secret"))),
+      sealer([this] { return seal_keys; }),
       holders(machine.env(), sealer, nodes),
       tree(machine.env(), records),
       names(tree),
@@ -191,7 +192,7 @@ FileRig::FileRig(std::size_t nodes, FilePolicy policy, std::uint64_t seed)
       storer(machine.env(), files, holders),
       fetcher(machine.env(), files, holders),
       led(partitions),
-      places(holders),
+      places(machine.env(), holders),
       keeper(machine.env(), records, chunk_records, reader, places,
              [this](NodeId node, ChunkId chunk, CopyNumber up_to) { return holders.erase(node, chunk, up_to); }) {
   REQUIRE(run([&](Env&) { return tree.create_root(Attributes(), policy, seconds(1)); }).ok());

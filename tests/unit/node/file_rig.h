@@ -98,9 +98,12 @@ class AllLed final : public LedRecords {
 // The nodes of MemoryHolders as the managers see them.
 class MemoryPlaces final : public Places {
  public:
-  explicit MemoryPlaces(MemoryHolders& holders) : holders_(holders) {}
+  MemoryPlaces(Env& env, MemoryHolders& holders) : full_nodes(env.clock()), holders_(holders) {}
   std::vector<NodeId> owners(const ChunkId& chunk, std::size_t count) override;
   HolderHealth health(const NodeId& node) const override;
+  bool full(const NodeId& node) const override { return full_nodes.full(node); }
+  void note_full(const NodeId& node) override { full_nodes.note(node); }
+  std::vector<NodeId> all_full() const override { return full_nodes.all(); }
   std::size_t size() override;
   std::size_t members() const override { return holders_.all().size(); }
   std::size_t silent() const override;
@@ -109,6 +112,7 @@ class MemoryPlaces final : public Places {
   std::map<NodeId, HolderHealth> other_health;  // than dead nodes being away
   std::set<NodeId> takes_none;                  // draining
   std::uint64_t changed = 0;
+  FullNodes full_nodes;
 
  private:
   MemoryHolders& holders_;
@@ -146,6 +150,7 @@ struct FileRig {
   sim::Machine& machine;
   dht::LocalPartitions partitions;
   dht::LocalRecords records;
+  std::vector<Id> seal_keys;  // the newest first
   ReceiptSealer sealer;
   MemoryHolders holders;
   Tree tree;

@@ -13,6 +13,7 @@ class MemoryPort final : public RepairPort {
 
   Task<Result<Made>> copy(NodeId target, ChunkId chunk, std::uint32_t, std::vector<NodeId> sources) override {
     order.push_back(chunk);
+    if (full.contains(target)) co_return Error(Code::no_space, "full");
     Made made;
     auto touched = co_await rig_.holders.touch(target, chunk, seconds(1));
     if (touched.ok()) {
@@ -49,6 +50,7 @@ class MemoryPort final : public RepairPort {
 
   std::uint64_t taken_over = 0, moved = 0, proofs = 0;
   std::vector<ChunkId> order;
+  std::set<NodeId> full;
 
  private:
   FileRig& rig_;
@@ -216,6 +218,48 @@ TEST_CASE("while more than a third of the members look dead nothing is copied, a
   RepairOrders anyway;
   anyway.anyway = true;
   all.repair.order(anyway);
+  EXPECT_EQ(all.heal().under, 0);
+}
+
+TEST_CASE("an owner without space is passed over for the next one, asked once, and asked again when time has passed") {
+  RepairRig all;
+  REQUIRE(all.rig.store("/f", random_bytes(60'000, 1)).ok());
+  std::vector<std::string> told;
+  all.repair.on_event = [&told](std::string kind, std::string) { told.push_back(std::move(kind)); };
+  const NodeId full = MemoryHolders::id(4);
+  std::map<ChunkId, std::size_t> held;
+  for (const ChunkId& chunk : all.rig.chunks_of("/f")) held[chunk] = holder_of(all.rig.record(chunk), full) ? 1 : 0;
+  all.port.full.insert(full);
+  all.rig.places.takes_none.insert(MemoryHolders::id(1));
+  ChunkCensus healed = all.heal();
+  EXPECT_EQ(healed.under, 0);
+  EXPECT_EQ(healed.misplaced, 0);
+  EXPECT(all.rig.places.all_full() == std::vector<NodeId>(1, full));
+  EXPECT_EQ(std::ranges::count(told, "full"), 1);
+  // What it had it keeps, and it got nothing.
+  for (const auto& [chunk, had] : held) EXPECT_EQ(all.rig.holders.node(4).copies.contains(chunk) ? 1 : 0, had);
+  EXPECT(*all.rig.fetch("/f") == random_bytes(60'000, 1));
+  const std::size_t asked = all.port.order.size();
+  all.heal();
+  EXPECT_EQ(all.port.order.size(), asked);
+  // Somebody makes room.
+  all.port.full.clear();
+  all.rig.world.run_for(FullNodes::kBelieved);
+  EXPECT_EQ(all.heal().misplaced, 0);
+  EXPECT(all.rig.places.all_full().empty());
+  all.expect_in_place(3);
+}
+
+TEST_CASE("when all nodes are full it is known that copies are missing, and nobody is asked all the time") {
+  RepairRig all(4);
+  REQUIRE(all.rig.store("/f", random_bytes(20'000, 1)).ok());
+  for (std::size_t number = 1; number <= 4; ++number) all.port.full.insert(MemoryHolders::id(number));
+  all.rig.holders.node(1).dead = true;
+  all.rig.places.other_health[MemoryHolders::id(1)] = HolderHealth::lost;
+  EXPECT_GT(all.heal().under, 0);
+  EXPECT_LE(all.port.order.size(), 3 * RepairRig::options().tasks_at_once);
+  all.port.full.clear();
+  all.rig.world.run_for(FullNodes::kBelieved);
   EXPECT_EQ(all.heal().under, 0);
 }
 

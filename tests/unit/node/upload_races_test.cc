@@ -51,6 +51,34 @@ TEST_CASE("a store slower than the janitor fails and leaves nothing, and may be 
   EXPECT_EQ(rig.audit().defects, 0);
 }
 
+TEST_CASE("a receipt that was sealed with a newer secret is believed as soon as the secret is known here too") {
+  for (bool ever : {true, false}) {
+    FileRig rig;
+    auto opened = rig.run([&](Env&) { return rig.service.open_upload(rig.root, "/f", 0, seconds(1)); });
+    REQUIRE(opened.ok());
+    const Id newer = ReceiptSealer::key_of(as_bytes("the next secret"));
+    const ReceiptSealer ahead([newer] { return std::vector<Id>(1, newer); });
+    StoredCopies stored;
+    stored.chunk.bytes[0] = 7;
+    stored.stored_size = 1000;
+    for (std::size_t node = 1; node <= 3; ++node) {
+      Receipt& receipt = stored.receipts.emplace_back();
+      receipt.node = MemoryHolders::id(node);
+      receipt.chunk = stored.chunk;
+      receipt.copy = CopyNumber(1, 1);
+      receipt.length = 1000;
+      receipt.durable = true;
+      ahead.seal(receipt);
+    }
+    if (ever)
+      rig.world.after(milliseconds(700), UniqueFunction<void()>([&rig, newer] { rig.seal_keys.push_back(newer); }));
+    std::vector<StoredCopies> copies(1, stored);
+    auto added = rig.run([&](Env&) { return rig.service.add_copies(opened->upload, copies, seconds(5)); });
+    EXPECT_EQ(added.ok(), ever);
+    if (!ever) EXPECT(added.is(Code::invalid_argument));
+  }
+}
+
 TEST_CASE("the janitor comes at any moment between the chunks and the commit: one of the two wins") {
   for (int steps = 0; steps < 6; ++steps) {
     FileRig rig;
