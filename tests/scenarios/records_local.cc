@@ -1,5 +1,6 @@
 // The client side of records and its transactions over partitions in memory: the network loses, delays and doubles, and
 // clients die in the middle of whatever they do.
+#include "dht/partition/limits.h"
 #include "dht/records_client/records_client.h"
 #include "tests/scenarios/killed_at_end.h"
 #include "tests/scenarios/records_workload.h"
@@ -46,6 +47,17 @@ class LocalClient final : public Program {
   TaskGroup tasks_;
 };
 
+// More sessions are opened than a partition remembers, so those of all clients are forgotten in the middle of whatever
+// they do.
+void forget_sessions(dht::LocalNetwork& network, Dice& dice) {
+  dht::Command open;
+  open.kind = dht::CommandKind::open_session;
+  for (dht::PartitionNumber partition = 0; partition < network.partitions().count(); ++partition) {
+    if (dice.one_in(2)) continue;
+    for (std::size_t i = 0; i < dht::kSessionsMax; ++i) (void)network.apply(partition, open);
+  }
+}
+
 void records_local(Run& run) {
   World& world = run.make_world(WorldOptions());
   Dice dice = world.dice("records");
@@ -77,7 +89,11 @@ void records_local(Run& run) {
   }
   world.run_for(seconds(1));
   run.unleash(nemesis);
-  world.run_for(seconds(20));
+  const bool forgetful = dice.one_in(2);
+  for (int i = 0; i < 20; ++i) {
+    world.run_for(seconds(1));
+    if (forgetful && dice.one_in(8)) forget_sessions(network, dice);
+  }
   run.calm();
   world.run_for(seconds(4));
   for (std::size_t number = 1; number <= 3; ++number) world.machine(number).kill();
