@@ -68,8 +68,8 @@ def hunt(program):
                                    capture_output=True, text=True, check=False)
             if ended.returncode == 0:
                 continue
-            seen = re.search(r"seed (\d+): (.*)", ended.stdout + ended.stderr)
-            seed, text = (seen.group(1), seen.group(2)[:140]) if seen else ("?", "failed")
+            seen = re.findall(r"seed (\d+): (.*)", ended.stdout + ended.stderr)
+            seed, text = min((int(number), text[:140]) for number, text in seen) if seen else ("?", "failed")
             return seed, scenario, time.monotonic() - began, text
     return None
 
