@@ -144,8 +144,10 @@ Task<Result<net::DismissReplicaResponse>> Host::Impl::dismissed(net::DismissRepl
     co_return net::DismissReplicaResponse();
   const raft::Raft& raft = group->raft();
   bool counted_on = raft.configuration().contains(group->base().self);
-  bool newer = counted_on ? request.index > raft.configuration_index() : request.index >= raft.configuration_index();
-  // Terms say nothing here: one that was left out may have stood for election in later ones.
+  // One that was left out may have stood for election in later terms, but what left it out is behind what it knows. One
+  // that is only being taken in may not have got so far: whoever led before knows nothing of it.
+  bool newer = request.index > raft.configuration_index();
+  if (!counted_on) newer = request.index >= raft.configuration_index() && request.term >= raft.term();
   if (configuration->contains(group->base().self) || !newer)
     co_return Error(Code::stale, "the replica here knows of later changes");
   group.reset();
