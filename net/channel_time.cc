@@ -33,6 +33,7 @@ void Channel::sweep() {
   }
   Instant next = std::min({expire_calls(now), expire_requests(now), check_peer(now)});
   parser_.shrink();
+  outbox_.shrink();
   if (open()) arm(std::max(next, now + kGrain));
 }
 

@@ -20,7 +20,9 @@ MutableBytes FrameParser::room() {
   if (shrink_wanted_) shrink_to(needed);
   if (state_ == State::payload) return payload_.writable().subspan(payload_filled_);
   std::size_t wanted = std::max({capacity_, needed, kReceiveBufferMin});
-  if (room_was_filled_ && wanted < kReceiveBuffer) wanted = std::min(wanted * 4, kReceiveBuffer);
+  // One frame that just fits says nothing of what comes behind it; several, with part of another, do.
+  bool several = room_was_filled_ && ended_ > ended_before_ && buffered() > 0;
+  if (several) wanted = std::max(wanted, std::min(4 * capacity_, kReceiveBuffer));
   if (wanted > capacity_) {
     reallocate(wanted);
   } else if (begin_ == end_) {
@@ -67,6 +69,7 @@ void FrameParser::received(std::size_t size) {
   end_ += size;
   CHECK(end_ <= capacity_);
   room_was_filled_ = end_ == capacity_;
+  ended_before_ = ended_;
 }
 
 Result<Frame*> FrameParser::next() {

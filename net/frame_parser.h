@@ -81,6 +81,7 @@ class FrameParser {
   std::uint64_t ended_ = 0;
   bool payloads_expected_ = false;  // the last frame had a large one
   bool room_was_filled_ = false;    // the last read took all the room there was
+  std::uint64_t ended_before_ = 0;  // ended() at that read
   bool shrink_wanted_ = false;
 };
 

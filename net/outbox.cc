@@ -114,6 +114,12 @@ void Outbox::clear(Batch& batch) {
   batch.bytes_ = batch.answer_bytes_ = 0;
 }
 
+std::size_t Outbox::spare_memory() const {
+  std::size_t sum = 0;
+  for (const ByteVector& spare : spare_) sum += spare.capacity();
+  return sum;
+}
+
 std::vector<std::uint64_t> Outbox::drop_requests() {
   std::vector<std::uint64_t> ids;
   for (auto& queue : queues_)

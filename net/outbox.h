@@ -63,6 +63,10 @@ class Outbox {
   // recycled.
   void take(Batch& batch);
   void clear(Batch& batch);
+  // Gives back the memory that is kept for the next frames.
+  void shrink() { spare_ = std::vector<ByteVector>(); }
+  // Bytes of that memory.
+  std::size_t spare_memory() const;
 
   // Takes out the requests that are still here; they will never be sent. Their ids, in ascending order.
   std::vector<std::uint64_t> drop_requests();

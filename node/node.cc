@@ -159,7 +159,7 @@ Task<Status> Node::Parts::found() {
   dht::TokenTerms terms;
   terms.uses = kFirstTokenUses;
   terms.lifetime = kFirstTokenLife;
-  CO_ASSIGN_OR_RETURN(net::JoinToken first, co_await membership->create_token(terms));
+  CO_ASSIGN_OR_RETURN(net::JoinToken first, co_await membership->create_token(terms, kFoundingPatience));
   CO_RETURN_IF_ERROR(co_await write_file(kFirstToken, first.to_text() + "\n"));
   CO_RETURN_IF_ERROR(co_await env.disk().remove(path(kFounding)));
   co_return co_await env.disk().sync_directory(options.data);

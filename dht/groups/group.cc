@@ -103,6 +103,7 @@ GroupView Group::view() const {
   view.term = raft_.term();
   if (auto leader = raft_.leader()) view.leader = leader->node;
   view.configuration = raft_.configuration();
+  view.decided = raft_.committed_configuration();
   view.commit = raft_.commit();
   view.applied = raft_.applied_index();
   view.log_bytes = raft_.log().bytes();

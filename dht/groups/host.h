@@ -53,6 +53,7 @@ struct GroupView {
   raft::Term term = 0;
   std::optional<NodeId> leader;
   raft::Configuration configuration;  // the latest, decided or not
+  raft::Configuration decided;        // the latest that is, perhaps a joint one
   Index commit = 0;
   Index applied = 0;
   std::size_t log_bytes = 0;

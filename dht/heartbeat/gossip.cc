@@ -1,5 +1,7 @@
 #include "dht/heartbeat/gossip.h"
 
+#include <algorithm>
+
 namespace vortex::dht {
 
 namespace {
@@ -45,8 +47,10 @@ bool Gossip::tell(const Directory& directory, const NodeId& self, net::Pulse& pu
   }
   std::size_t bytes = 0;
   bool more = false;
+  auto passed = passed_.begin();
   auto add = [&](std::size_t place, std::uint32_t position) {
-    if (passed_.contains(position)) return true;
+    while (passed != passed_.end() && before(*passed, position)) ++passed;
+    if (passed != passed_.end() && *passed == position) return true;
     Member member = directory.at(place);
     bytes += news_bytes(member);
     if (bytes > kNewsBytesMax) {
@@ -59,7 +63,7 @@ bool Gossip::tell(const Directory& directory, const NodeId& self, net::Pulse& pu
   };
   directory.changed_since(told_, add);
   if (!more) told_ = directory.position();
-  passed_.erase(passed_.begin(), passed_.lower_bound(told_));
+  forget_passed();
   pulse.position = told_;
   return more;
 }
@@ -87,7 +91,20 @@ Status Gossip::hear(Directory& directory, const net::Pulse& pulse) {
 // It knows this already.
 void Gossip::pass_over(const Directory& directory, const NodeId& id) {
   std::uint32_t position = directory.last_change(id);
-  if (before(told_, position) && passed_.size() < kPassedMax) passed_.insert(position);
+  if (!before(told_, position) || passed_.size() >= kPassedMax) return;
+  auto place = passed_.end();
+  while (place != passed_.begin() && before(position, *std::prev(place))) --place;
+  if (place == passed_.begin() || *std::prev(place) != position) passed_.insert(place, position);
+}
+
+// What lies before told_ means nothing any more, and mostly that is all.
+void Gossip::forget_passed() {
+  auto first = std::find_if(passed_.begin(), passed_.end(), [this](std::uint32_t it) { return before(told_, it); });
+  if (first == passed_.end()) {
+    passed_ = std::vector<std::uint32_t>();
+  } else {
+    passed_.erase(passed_.begin(), first);
+  }
 }
 
 }  // namespace vortex::dht

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <vector>
 
 #include "dht/members/directory.h"
@@ -38,6 +37,7 @@ class Gossip {
  private:
   static constexpr std::size_t kPassedMax = 4096;
   void pass_over(const Directory& directory, const NodeId& id);
+  void forget_passed();
 
   bool started_ = false;     // told_ means something
   bool introduced_ = false;  // it was told of ourselves
@@ -46,7 +46,8 @@ class Gossip {
   bool must_compare_ = false;
   std::uint32_t told_ = 0, confirmed_ = 0;  // of our positions
   std::uint32_t received_ = 0;              // of its
-  std::set<std::uint32_t> passed_;          // positions of changes that came from it
+  // Positions after told_ of changes that came from it, ascending.
+  std::vector<std::uint32_t> passed_;
 };
 
 }  // namespace vortex::dht

@@ -30,7 +30,7 @@ class Book {
   virtual ~Book() = default;
 
   // Durable on return.
-  virtual Task<Result<TokenView>> add_token(net::Secret secret, TokenTerms terms) = 0;
+  virtual Task<Result<TokenView>> add_token(net::Secret secret, TokenTerms terms, Duration timeout) = 0;
   virtual Task<Result<std::vector<TokenView>>> tokens() = 0;
   // `not_found` when there is none.
   virtual Task<Status> revoke_token(std::string id) = 0;

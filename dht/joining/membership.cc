@@ -163,7 +163,7 @@ Status Membership::begin(Member self) {
 
 // Something has changed in the directory.
 void Membership::noticed(const Member& now, const MemberChange& change) {
-  if (now.health != Health::dead) {
+  if (now.health != Health::dead || !belongs(now.standing)) {
     dead_since_.erase(now.id);
   } else if (change.health || change.added) {
     dead_since_.emplace(now.id, env_.now());

@@ -101,7 +101,7 @@ class Membership {
   // --- decisions; any member makes them ---
   // The first of them, by the node that makes the cluster, when it can keep records. Repeated it changes nothing.
   Task<Status> found(Duration timeout);
-  Task<Result<net::JoinToken>> create_token(TokenTerms terms);
+  Task<Result<net::JoinToken>> create_token(TokenTerms terms, Duration timeout);
   Task<Result<Member>> decide(NodeId id, Standing standing, Duration timeout);
   Task<Result<net::ClusterSettings>> change_settings(Topology topology, Duration heartbeat, Duration timeout);
 

@@ -27,7 +27,7 @@ Task<Status> Membership::found(Duration timeout) {
   co_return co_await decisions_->found(id(), std::move(about), state_.settings, state_.keys, timeout);
 }
 
-Task<Result<net::JoinToken>> Membership::create_token(TokenTerms terms) {
+Task<Result<net::JoinToken>> Membership::create_token(TokenTerms terms, Duration timeout) {
   if (!started_ || !book_) co_return not_begun();
   net::JoinToken token;
   token.addresses.push_back(address());
@@ -36,7 +36,7 @@ Task<Result<net::JoinToken>> Membership::create_token(TokenTerms terms) {
     token.addresses.push_back(other.address);
   token.cluster = state_.cluster;
   token.secret = net::Secret::random(env_.random());
-  auto made = co_await book_->add_token(token.secret, terms);
+  auto made = co_await book_->add_token(token.secret, terms, timeout);
   if (!made.ok()) co_return std::move(made).error();
   co_return token;
 }

@@ -100,8 +100,8 @@ Task<Result<net::Reply<net::Join>>> Membership::serve_join(net::Context context,
   co_return net::Reply<net::Join>(std::move(response));
 }
 
-// A machine that lost its disk comes back as somebody new at the address of the one it was. If that one is not there
-// any more, it is evicted; if it is, the newcomer is mistaken.
+// A machine that lost its disk comes back as somebody new at the address of the one it was. If somebody else is there
+// now, that one is evicted; if it is there itself, the newcomer is mistaken.
 Task<Status> Membership::replace_at(Address address, NodeId newcomer) {
   std::vector<NodeId> before;
   for (std::size_t place = 0; place < directory_.size(); ++place) {
@@ -117,9 +117,13 @@ Task<Status> Membership::replace_at(Address address, NodeId newcomer) {
     auto reply =
         co_await call_once<net::Probe>(env_, board_, handshaker_, target, request, env_.now() + kLookAtAddress);
     if (reply.ok()) co_return Error(Code::exists, "member " + old.short_hex() + " is alive at " + address.to_string());
-    bool surely_gone =
-        reply.is(Code::unauthenticated) || reply.is(Code::unreachable) || directory_.health(old) == Health::dead;
-    if (!surely_gone) co_return Error(Code::busy, "cannot tell whether " + old.short_hex() + " is still there");
+    // Nobody at all there is no proof: the old one may be starting again, and the newcomer mistaken about its address.
+    // Without TLS a newcomer only says that it has not joined yet, which is `busy`.
+    bool somebody_else = reply.is(Code::unauthenticated) || reply.is(Code::wrong_cluster) ||
+                         (reply.is(Code::busy) && directory_.health(old) == Health::dead);
+    if (!somebody_else)
+      co_return Error(Code::busy,
+                      "cannot tell whether " + old.short_hex() + " or the newcomer is at " + address.to_string());
     env_.log().info("members", "a member is replaced by another at its address", Field("old", old),
                     Field("new", newcomer));
     auto decided = co_await decide(old, Standing::evicted, kDecideWithin);

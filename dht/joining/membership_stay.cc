@@ -15,11 +15,14 @@ constexpr std::size_t kOutsidersRemembered = 1024;
 // Between two looks for somebody who is dead where this node knows it.
 constexpr Duration kLookForPause = seconds(15);
 constexpr Duration kFillRoutes = seconds(30);
+// Every member is looked at, so not often where nothing changes but that a call may have failed.
+constexpr Duration kFillAnyway = std::chrono::minutes(3);
 }  // namespace
 
 Task<void> Membership::stay() {
   Instant remember_at = env_.now() + kRemember, look_at = env_.now() + kLookForPause;
-  Instant fill_at = env_.now() + kFillRoutes;
+  Instant fill_at = env_.now() + kFillRoutes, fill_anyway_at = env_.now() + kFillAnyway;
+  std::uint64_t filled_at = 0;  // changes of the directory
   while (true) {
     if (!found_) co_await find_others();
     Status slept = co_await sleep_for(env_, kLook);
@@ -29,8 +32,11 @@ Task<void> Membership::stay() {
     co_await follow();
     // Alone though others are known: look at the addresses given by hand again.
     if (directory_.alive() <= 1 && directory_.belonging() > 1 && !options_.seeds.empty()) found_ = false;
-    if (env_.now() >= fill_at) {
+    bool filled = directory_.changes() == filled_at && env_.now() < fill_anyway_at;
+    if (env_.now() >= fill_at && !filled) {
       fill_at = env_.now() + kFillRoutes;
+      fill_anyway_at = env_.now() + kFillAnyway;
+      filled_at = directory_.changes();
       fill_routes();
     }
     if (env_.now() >= look_at && !looking_ && directory_.alive() < directory_.belonging()) {

@@ -1,6 +1,7 @@
 #include "dht/members/directory.h"
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 
 #include "base/check.h"
@@ -34,12 +35,13 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
 }
 
 std::string ipv4_text(std::uint32_t value) {
-  std::string text;
+  char text[16];
+  char* end = text;
   for (int shift = 24; shift >= 0; shift -= 8) {
-    text += std::to_string(value >> shift & 255);
-    if (shift > 0) text += '.';
+    end = std::to_chars(end, std::end(text), value >> shift & 255).ptr;
+    if (shift > 0) *end++ = '.';
   }
-  return text;
+  return std::string(text, end);
 }
 
 std::uint32_t to_mib(std::uint64_t bytes) {
@@ -122,6 +124,13 @@ std::size_t Directory::add(const NodeId& id) {
 
 Address Directory::address_of(const Entry& entry) const {
   return Address{entry.named ? hosts_.name(entry.host) : ipv4_text(entry.host), entry.port};
+}
+
+// Without making a text of it: most of what is heard is known.
+bool Directory::same_address(const Entry& entry, const Address& address) const {
+  if (entry.port != address.port) return false;
+  if (entry.named) return hosts_.name(entry.host) == address.host;
+  return parse_ipv4(address.host) == entry.host;
 }
 
 Status Directory::set_address(Entry& entry, const Address& address) {
@@ -215,7 +224,7 @@ Status Directory::merge_life(Entry& it, const Member& member, MemberChange& chan
     }
     return Status();
   }
-  change.address = address_of(it) != member.address;
+  change.address = !same_address(it, member.address);
   if (change.address) RETURN_IF_ERROR(set_address(it, member.address));
   change.life = true;
   change.rebooted = member.boot_epoch != it.boot_epoch;
@@ -250,7 +259,7 @@ void Directory::log_change(std::size_t place) {
 bool Directory::nothing_new(const Entry& it, const Member& member) const {
   Life known{it.boot_epoch, it.incarnation}, heard = life_of(member);
   if (heard > known || member.decided > it.decided) return false;
-  if (heard == known && (member.health > it.health_now() || member.address != address_of(it))) return false;
+  if (heard == known && (member.health > it.health_now() || !same_address(it, member.address))) return false;
   if (member.decided < it.decided) return true;
   return member.standing == it.standing_now() && to_mib(member.capacity) == it.capacity_mib &&
          member.zone == zones_.name(it.zone);
@@ -344,7 +353,7 @@ Health Directory::health_at(std::size_t place) const { return entry(place).healt
 Standing Directory::standing_at(std::size_t place) const { return entry(place).standing_now(); }
 
 bool Directory::address_is(std::size_t place, const Address& address) const {
-  return entry(place).port == address.port && address_of(entry(place)) == address;
+  return same_address(entry(place), address);
 }
 
 void Directory::for_each(const std::function<void(const Member&)>& visit) const {

@@ -110,6 +110,7 @@ class Directory {
   void put_index(std::size_t place);
   Member expand(const Entry& entry) const;
   Address address_of(const Entry& entry) const;
+  bool same_address(const Entry& entry, const Address& address) const;
   Status set_address(Entry& entry, const Address& address);
   Status set_zone(Entry& entry, const std::string& zone);
   void forget_unused_names();

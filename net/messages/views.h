@@ -141,11 +141,13 @@ struct RevokeKeyResponse {
   VORTEX_FIELDS()
 };
 
-// An operator's word on a node: drain, activate, evict.
+// An operator's word on a node: drain, activate, evict. Evicting is refused where partitions would be lost with the
+// node, unless it is forced.
 struct SetStandingRequest {
   NodeId id;
   MemberStanding standing = MemberStanding::active;
-  VORTEX_FIELDS(id, standing)
+  bool force = false;
+  VORTEX_FIELDS(id, standing, force)
 };
 struct SetStandingResponse {
   Member member;

@@ -18,11 +18,11 @@ dht::TokenView view_of(const JoinTokenInfo& info) {
 
 }  // namespace
 
-Task<Result<dht::TokenView>> RecordsBook::add_token(net::Secret secret, dht::TokenTerms terms) {
+Task<Result<dht::TokenView>> RecordsBook::add_token(net::Secret secret, dht::TokenTerms terms, Duration timeout) {
   TokenTerms ours;
   ours.uses = terms.uses;
   ours.life = terms.lifetime;
-  CO_ASSIGN_OR_RETURN(JoinTokenInfo info, co_await book_.add_token(secret, ours, kPatience));
+  CO_ASSIGN_OR_RETURN(JoinTokenInfo info, co_await book_.add_token(secret, ours, timeout));
   co_return view_of(info);
 }
 

@@ -11,7 +11,7 @@ class RecordsBook final : public dht::Book {
   RecordsBook(Env& env, dht::Records& records) : book_(env, records) {}
   AccessBook& access() { return book_; }
 
-  Task<Result<dht::TokenView>> add_token(net::Secret secret, dht::TokenTerms terms) override;
+  Task<Result<dht::TokenView>> add_token(net::Secret secret, dht::TokenTerms terms, Duration timeout) override;
   Task<Result<std::vector<dht::TokenView>>> tokens() override;
   Task<Status> revoke_token(std::string id) override;
   Task<Result<net::Secret>> find_token(std::string id) override;

@@ -28,13 +28,13 @@ Status may_administer(const net::Context& context) {
   return Error(Code::permission_denied, "this needs a key with administration rights");
 }
 
-Task<Result<net::CreateTokenResponse>> Views::create_token(net::CreateTokenRequest request) {
+Task<Result<net::CreateTokenResponse>> Views::create_token(net::CreateTokenRequest request, Duration timeout) {
   dht::TokenTerms terms;
   terms.uses = request.uses;
   if (request.life_s > static_cast<std::uint64_t>(to_seconds(kTokenLifeMax)))
     co_return Error(Code::invalid_argument, "a token lives for a year at most");
   terms.lifetime = seconds(request.life_s);
-  CO_ASSIGN_OR_RETURN(net::JoinToken token, co_await membership_.create_token(terms));
+  CO_ASSIGN_OR_RETURN(net::JoinToken token, co_await membership_.create_token(terms, timeout));
   net::CreateTokenResponse response;
   response.token = token.to_text();
   response.id = token.id();
@@ -84,6 +84,45 @@ Task<Result<net::ListKeysResponse>> Views::list_keys(Duration timeout) {
   co_return response;
 }
 
+// A group whose other living voters are no majority can never agree on anything again, its members included.
+Task<Status> Views::check_eviction(NodeId id, Instant deadline) {
+  CO_ASSIGN_OR_RETURN(net::ReportPartitionsResponse all, co_await partitions_everywhere(deadline));
+  const dht::Directory& directory = membership_.directory();
+  std::size_t lost = 0;
+  for (const net::PartitionReport& report : all.partitions) {
+    std::size_t votes = 0, others = 0;
+    bool votes_there = false;
+    for (const net::PartitionReplica& replica : report.members) {
+      if (!replica.voter) continue;
+      ++votes;
+      if (replica.node == id) votes_there = true;
+      bool lives = replica.node != id && directory.health(replica.node) != dht::Health::dead;
+      if (lives) ++others;
+    }
+    if (votes_there && 2 * others <= votes) ++lost;
+  }
+  std::string which = id.short_hex();
+  if (lost > 0)
+    co_return Error(Code::precondition_failed, std::to_string(lost) + " partitions would be lost with " + which +
+                                                   ": too few of the others that vote in them are there");
+  std::size_t silent = all.partitions_total - std::min<std::size_t>(all.partitions_total, all.partitions.size());
+  if (silent > 0)
+    co_return Error(Code::busy, std::to_string(silent) +
+                                    " partitions have no leader now, so it cannot be told whether " + which +
+                                    " can be missed in them");
+  co_return Status();
+}
+
+Task<Result<net::SetStandingResponse>> Views::set_standing(net::SetStandingRequest request, Duration timeout) {
+  Instant deadline = env_.now() + timeout;
+  if (request.standing == dht::Standing::evicted && !request.force)
+    CO_RETURN_IF_ERROR(co_await check_eviction(request.id, env_.now() + timeout / 2));
+  net::SetStandingResponse response;
+  auto deciding = membership_.decide(request.id, request.standing, deadline - env_.now());
+  CO_ASSIGN_OR_RETURN(response.member, co_await std::move(deciding));
+  co_return response;
+}
+
 void Views::serve_administration(net::Dispatcher& dispatcher) {
   auto on = [this, &dispatcher]<class Method>(Method, Act<Method> act) {
     dispatcher.on<Method>([this, act](net::Context context, typename Method::Request request) {
@@ -91,8 +130,9 @@ void Views::serve_administration(net::Dispatcher& dispatcher) {
     });
   };
   on(
-      net::CreateToken(),
-      +[](Views* self, net::CreateTokenRequest request, Duration) { return self->create_token(std::move(request)); });
+      net::CreateToken(), +[](Views* self, net::CreateTokenRequest request, Duration left) {
+        return self->create_token(std::move(request), left);
+      });
   on(
       net::ListTokens(), +[](Views* self, net::ListTokensRequest, Duration left) { return self->list_tokens(left); });
   on(
@@ -114,11 +154,8 @@ void Views::serve_administration(net::Dispatcher& dispatcher) {
         co_return net::RevokeKeyResponse();
       });
   on(
-      net::SetStanding(),
-      +[](Views* self, net::SetStandingRequest request, Duration left) -> Task<Result<net::SetStandingResponse>> {
-        net::SetStandingResponse response;
-        CO_ASSIGN_OR_RETURN(response.member, co_await self->membership_.decide(request.id, request.standing, left));
-        co_return response;
+      net::SetStanding(), +[](Views* self, net::SetStandingRequest request, Duration left) {
+        return self->set_standing(std::move(request), left);
       });
   on(
       net::ChangeSettings(),

@@ -7,6 +7,14 @@
 
 namespace vortex::node {
 
+namespace {
+// In both halves of a change that is under way: until it is decided the group can miss nobody of those before it.
+bool votes(const dht::raft::Configuration& decided, const dht::raft::Replica& replica) {
+  auto in = [&replica](const std::vector<dht::raft::Replica>& list) { return std::ranges::count(list, replica) > 0; };
+  return in(decided.voters) && (!decided.joint() || in(decided.outgoing));
+}
+}  // namespace
+
 Views::Views(Env& env, dht::Membership& membership, Metadata& metadata, ChunkStore& chunks, RecordsBook& book,
              std::string version)
     : env_(env),
@@ -67,7 +75,7 @@ net::ReportPartitionsResponse Views::partitions() const {
     for (const dht::raft::Replica& replica : view->configuration.members()) {
       net::PartitionReplica& member = report.members.emplace_back();
       member.node = replica.node;
-      member.voter = view->configuration.is_voter(replica);
+      member.voter = votes(view->decided, replica);
       report.lag = std::max(report.lag, host.lag_of(group, replica).value_or(0));
     }
     const auto* machine = static_cast<const dht::PartitionMachine*>(host.machine(group));

@@ -30,7 +30,10 @@ class Views {
   Task<Result<net::ReportNodesResponse>> nodes_everywhere(Instant deadline);
   Task<Result<net::ReportPartitionsResponse>> partitions_everywhere(Instant deadline);
 
-  Task<Result<net::CreateTokenResponse>> create_token(net::CreateTokenRequest request);
+  // `precondition_failed` where partitions would be lost with the node, `busy` where that cannot be told.
+  Task<Status> check_eviction(NodeId id, Instant deadline);
+  Task<Result<net::SetStandingResponse>> set_standing(net::SetStandingRequest request, Duration timeout);
+  Task<Result<net::CreateTokenResponse>> create_token(net::CreateTokenRequest request, Duration timeout);
   Task<Result<net::ListTokensResponse>> list_tokens(Duration timeout);
   Task<Result<net::CreateKeyResponse>> create_key(net::CreateKeyRequest request, Duration timeout);
   Task<Result<net::ListKeysResponse>> list_keys(Duration timeout);

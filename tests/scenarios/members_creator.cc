@@ -48,7 +48,7 @@ void members_creator_gone(Run& run) {
   run.expect(world.run_until(detected, kWithin), Verdict::liveness, "the creator's end is not noticed");
 
   // Somebody else makes a token, and a node that never heard of the creator comes in with it.
-  auto token = ask(world, cluster.machine(2), cluster.member(2)->create_token(dht::TokenTerms()));
+  auto token = ask(world, cluster.machine(2), cluster.member(2)->create_token(dht::TokenTerms(), kWithin));
   if (!run.expect(token.ok(), Verdict::liveness, "no token can be made")) return;
   cluster.plan.tokens.front() = *token;
   cluster.add();

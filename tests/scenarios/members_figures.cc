@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/hash.h"
 #include "tests/scenarios/members_node.h"
 #include "tests/sim/fabric.h"
 
@@ -24,6 +25,8 @@ constexpr Size kRing10000{10'000, dht::Topology::ring, seconds(60)};
 
 constexpr Duration kQuiet = seconds(20);
 constexpr Duration kLook = milliseconds(20);
+constexpr Duration kTwoMinutes = std::chrono::minutes(2);
+constexpr std::uint64_t kLookups = 500;
 
 double processor_time() {
   timespec time;
@@ -78,13 +81,57 @@ void measure_memory(Run& run, MembersCluster& cluster) {
   run.measure("process_mib", peak_memory_mib());
 }
 
+// Lookups of nodes by id, from anywhere, as partitions are looked for.
+struct Lookups {
+  std::uint64_t ended = 0, right = 0, hops = 0, hops_most = 0, requests = 0;
+};
+
+Task<void> look_up(dht::Membership* from, Id target, NodeId nearest, std::shared_ptr<Lookups> sum) {
+  dht::FindOptions options;
+  auto found = co_await from->kademlia().find(target, options);
+  ++sum->ended;
+  if (!found.ok()) co_return;
+  if (!found->nearest.empty() && found->nearest.front().id == nearest) ++sum->right;
+  sum->hops += found->hops;
+  sum->hops_most = std::max<std::uint64_t>(sum->hops_most, found->hops);
+  sum->requests += found->requests;
+}
+
+void measure_lookups(Run& run, MembersCluster& cluster) {
+  Dice dice = run.world().dice("lookups");
+  auto sum = std::make_shared<Lookups>();
+  std::uint64_t begun = 0;
+  while (begun < kLookups) {
+    std::size_t from = dice.below(cluster.size());
+    if (!cluster.member(from)) continue;
+    Id target = sha256(as_bytes("target " + std::to_string(dice.below(~std::uint64_t(0)))));
+    NodeId nearest = cluster.id(0);
+    for (std::size_t i = 1; i < cluster.size(); ++i)
+      if (cluster.machine(i).running() && target.distance(cluster.id(i)) < target.distance(nearest))
+        nearest = cluster.id(i);
+    cluster.machine(from).spawn(look_up(cluster.member(from), target, nearest, sum));
+    ++begun;
+  }
+  run.world().run_until([&] { return sum->ended == begun; }, seconds(30));
+  run.measure("lookups", sum->ended);
+  run.measure("lookups_right", sum->right);
+  run.measure("lookup_hops_mean_hundredths", 100 * sum->hops / begun);
+  run.measure("lookup_hops_most", sum->hops_most);
+  run.measure("lookup_requests_mean_hundredths", 100 * sum->requests / begun);
+  run.expect(sum->right == begun, Verdict::liveness, "a lookup does not find the nearest though nothing changes");
+}
+
+void measure_quiet(Run& run, MembersCluster& cluster, const Size& size) {
+  run.world().run_for(seconds(15));
+  measure_traffic(run, size);
+  measure_memory(run, cluster);
+}
+
 void members_bootstrap(Run& run, const Size& size) {
   World& world = make_world(run);
   MembersCluster cluster(run, world);
   if (!bootstrap(run, cluster, size)) return;
-  world.run_for(seconds(15));
-  measure_traffic(run, size);
-  measure_memory(run, cluster);
+  measure_quiet(run, cluster, size);
   run.expect(cluster.agreed(), Verdict::liveness, "directories differ though nothing changes");
   run.expect(cluster.counted("vortex_members_condemned") == 0, Verdict::safety, "a living member was condemned");
   run.measure("cpu_ms", static_cast<std::uint64_t>(1000 * processor_time()));
@@ -95,11 +142,8 @@ std::uint64_t percentile(std::vector<std::uint64_t>& sorted, double share) {
 }
 
 // Power fails at one node after the other; when does each of the others take it for dead?
-void members_detect(Run& run, const Size& size, std::size_t victims) {
-  World& world = make_world(run);
-  MembersCluster cluster(run, world);
-  if (!bootstrap(run, cluster, size)) return;
-  world.run_for(seconds(15));
+void measure_detection(Run& run, MembersCluster& cluster, const Size& size, std::size_t victims) {
+  World& world = run.world();
   Dice dice = world.dice("victims");
   std::vector<std::uint64_t> times;
   for (std::size_t round = 0; round < victims; ++round) {
@@ -125,12 +169,19 @@ void members_detect(Run& run, const Size& size, std::size_t victims) {
   run.expect(cluster.counted("vortex_members_condemned") >= victims / 2, Verdict::liveness, "nobody was condemned");
 }
 
-// Nobody dies, and everything is bad: latency of 1 to 200 ms, connections are reset, one in twenty stands still for a
-// second now and then.
-void members_false_deaths(Run& run, const Size& size, Duration lasts) {
+void members_detect(Run& run, const Size& size, std::size_t victims) {
   World& world = make_world(run);
   MembersCluster cluster(run, world);
   if (!bootstrap(run, cluster, size)) return;
+  world.run_for(seconds(15));
+  measure_detection(run, cluster, size, victims);
+}
+
+// Nobody dies, and everything is bad: latency of 1 to 200 ms, connections are reset, one in twenty stands still for a
+// second now and then.
+void measure_false_deaths(Run& run, MembersCluster& cluster, const Size& size, Duration lasts) {
+  World& world = run.world();
+  std::uint64_t before = cluster.counted("vortex_members_condemned");
   NetworkOptions& network = world.network().options();
   network.latency = Delay{milliseconds(1), milliseconds(200), 0, Duration(0)};
   network.resets = 0.0001;
@@ -149,10 +200,34 @@ void members_false_deaths(Run& run, const Size& size, Duration lasts) {
   run.measure("node_seconds", static_cast<std::uint64_t>(to_seconds(world.now() - began)) * size.nodes);
   run.measure("suspicions", cluster.counted("vortex_members_suspected"));
   run.measure("refutations", cluster.counted("vortex_members_refutations"));
-  std::uint64_t deaths = cluster.counted("vortex_members_condemned");
+  std::uint64_t deaths = cluster.counted("vortex_members_condemned") - before;
   run.measure("false_deaths", deaths);
   run.measure("cpu_ms", static_cast<std::uint64_t>(1000 * processor_time()));
   run.expect(deaths == 0, Verdict::safety, std::to_string(deaths) + " living members were declared dead");
+}
+
+void members_false_deaths(Run& run, const Size& size, Duration lasts) {
+  World& world = make_world(run);
+  MembersCluster cluster(run, world);
+  if (!bootstrap(run, cluster, size)) return;
+  measure_false_deaths(run, cluster, size, lasts);
+}
+
+// Every figure of one cluster, where its beginning is what takes the time.
+void members_all(Run& run, const Size& size, std::size_t victims, Duration lasts) {
+  World& world = make_world(run);
+  MembersCluster cluster(run, world);
+  if (!bootstrap(run, cluster, size)) return;
+  measure_quiet(run, cluster, size);
+  run.expect(cluster.agreed(), Verdict::liveness, "directories differ though nothing changes");
+  run.expect(cluster.counted("vortex_members_condemned") == 0, Verdict::safety, "a living member was condemned");
+  measure_lookups(run, cluster);
+  if (world.now() < kTwoMinutes) world.run_for(kTwoMinutes - world.now());
+  run.measure("two_minutes_cpu_ms", static_cast<std::uint64_t>(1000 * processor_time()));
+  run.measure("two_minutes_mib", peak_memory_mib());
+  measure_detection(run, cluster, size, victims);
+  // Whoever died is no part of the rest.
+  measure_false_deaths(run, cluster, size, lasts);
 }
 
 constexpr Kind kFigure = Kind::figure;
@@ -199,6 +274,15 @@ const Registration deaths_1000(
 const Registration deaths_10000(
     "members-false-deaths-10000", "the same with 10,000 nodes in a ring, for 2 minutes",
     [](Run& run) { members_false_deaths(run, kRing10000, minutes(2)); }, kFigure);
+
+const Registration all_desk("members-all", "48 nodes in a ring: all of these figures of one cluster",
+                            [](Run& run) { members_all(run, kDeskRing, 2, minutes(1)); });
+const Registration all_1000(
+    "members-all-1000", "the same with 1,000 nodes", [](Run& run) { members_all(run, kRing1000, 5, minutes(2)); },
+    kFigure);
+const Registration all_10000(
+    "members-all-10000", "the same with 10,000 nodes", [](Run& run) { members_all(run, kRing10000, 5, minutes(2)); },
+    kFigure);
 
 }  // namespace
 

@@ -65,6 +65,31 @@ void members_lost_disk(Run& run) {
   run.expect(cluster.agreed(), Verdict::liveness, "directories differ");
 }
 
+// A newcomer is told to announce an address that is not its own but that of a member, which is away for a while.
+void members_wrong_address(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster cluster(run, world);
+  cluster.start(4, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "four nodes do not find each other")) return;
+  Dice dice = world.dice("away");
+  NodeId away = cluster.id(2);
+  dice.one_in(2) ? cluster.machine(2).kill() : cluster.machine(2).power_cut();
+  world.run_for(milliseconds(dice.below(4000)));
+  cluster.plan.advertised[4] = cluster.machine(2).address(kMembersPort);
+  cluster.plan.seeds.push_back(cluster.machine(1).address(kMembersPort));
+  Machine& mistaken = cluster.add();
+  world.run_for(seconds(15));
+  run.expect(standing_of(cluster, 1, away) == dht::Standing::active, Verdict::safety,
+             "a member was evicted for somebody who is not at its address");
+  cluster.machine(2).start();
+  world.run_for(seconds(5));
+  run.expect(cluster.member(2) != nullptr && standing_of(cluster, 1, away) == dht::Standing::active, Verdict::safety,
+             "a member cannot come back to its address");
+  run.expect(!mistaken.running() || !cluster.member(4), Verdict::safety, "two members have one address");
+  mistaken.kill();
+  run.expect(cluster.settle(kWithin), Verdict::liveness, "the members do not find each other again");
+}
+
 // All lose power; all come back at other addresses; each is told one address by hand.
 void members_moved(Run& run) {
   World& world = quiet_world(run);
@@ -189,6 +214,9 @@ const Registration lost_disk("members-lost-disk",
                              "a node comes back with an empty disk: another identity, the old one out",
                              members_lost_disk);
 const Registration moved("members-moved", "every address changes at once, and one is given by hand", members_moved);
+const Registration wrong_address("members-wrong-address",
+                                 "a newcomer announces the address of a member that is away: nobody is evicted",
+                                 members_wrong_address);
 const Registration evicted("members-evicted", "a member is evicted and the secret replaced; one was away",
                            members_evicted);
 const Registration tokens("members-tokens", "used-up tokens open nothing, and two clusters never mix", members_tokens);

@@ -37,6 +37,8 @@ Task<Status> MemberNode::live() {
   options.zone = zone_;
   options.capacity = std::uint64_t(1) << 40;
   options.seeds = plan_.seeds;
+  if (auto elsewhere = plan_.advertised.find(number_); elsewhere != plan_.advertised.end())
+    options.advertise = elsewhere->second;
   CO_ASSIGN_OR_RETURN(membership_, co_await dht::Membership::open(env_, dispatcher_, std::move(options)));
   membership_->use(book_, decisions_);
   auto duty = [this] { return plan_.follower == number_ ? dht::Duty::renew : dht::Duty::none; };
@@ -57,7 +59,7 @@ Task<Status> MemberNode::come_in() {
     dht::TokenTerms terms;
     terms.uses = plan_.token_uses;
     while (plan_.tokens.size() * plan_.joiners_a_token < plan_.joiners) {
-      CO_ASSIGN_OR_RETURN(net::JoinToken token, co_await membership_->create_token(terms));
+      CO_ASSIGN_OR_RETURN(net::JoinToken token, co_await membership_->create_token(terms, seconds(5)));
       plan_.tokens.push_back(std::move(token));
     }
     co_return Status();

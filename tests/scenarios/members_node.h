@@ -1,6 +1,7 @@
 // Nodes of a scenario that are members of a cluster and nothing else, and questions about what they know.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ struct MembersPlan {
   Duration heartbeat = milliseconds(300);
   std::uint32_t token_uses = 1000;
   std::vector<Address> seeds;
+  // Nodes that say they are elsewhere, by their number.
+  std::map<std::size_t, Address> advertised;
   Duration join_within = std::chrono::minutes(5);
   // Made by the node that creates the cluster; each for so many that join.
   std::vector<net::JoinToken> tokens;

@@ -13,6 +13,7 @@ namespace vortex::sim {
 namespace {
 
 constexpr Duration kPatience = seconds(20);
+constexpr int kTries = 20;
 
 // What an administrator does, one after the other, and what came of it.
 struct Administration {
@@ -82,9 +83,16 @@ Task<Status> administer(WholeClient& at, Deed deed, Administration& result) {
   co_return Status();
 }
 
-Task<void> administrator(Env& env, ClusterPlan plan, node::AccessKeyText key, Deed deed, Administration* result) {
+Task<void> administrator(Env& env, ClusterPlan plan, node::AccessKeyText key, Deed deed,
+                         std::shared_ptr<Administration> result) {
   WholeClient end(env, plan, key);
   Status status = co_await administer(end, deed, *result);
+  // Groups may be without a leader for a moment; whoever is told so tries again.
+  for (int i = 0; i < kTries && status.is(Code::busy); ++i) {
+    Status slept = co_await sleep_for(env, seconds(1));
+    if (!slept.ok()) break;
+    status = co_await administer(end, deed, *result);
+  }
   if (!status.ok()) result->failed = status.error();
   co_await end.session.stop();
   result->done = true;
@@ -92,15 +100,15 @@ Task<void> administrator(Env& env, ClusterPlan plan, node::AccessKeyText key, De
 
 Administration do_this(Run& run, const ClusterPlan& plan, const node::AccessKeyText& key, Deed deed) {
   World& world = run.world();
-  Administration result;
+  auto result = std::make_shared<Administration>();
   std::string name = "administrator-" + std::to_string(static_cast<int>(deed));
   Machine* machine = world.find_machine(name);
   if (!machine) machine = &world.add_machine(name);
-  machine->start(program(administrator, plan, key, deed, &result));
-  world.run_until([&result] { return result.done; }, seconds(120));
-  run.expect(result.done && !result.failed, Verdict::liveness,
-             name + ": " + (result.failed ? result.failed->to_string() : "no end"));
-  return result;
+  machine->start(program(administrator, plan, key, deed, result));
+  world.run_until([result] { return result->done; }, seconds(120));
+  run.expect(result->done && !result->failed, Verdict::liveness,
+             name + ": " + (result->failed ? result->failed->to_string() : "no end"));
+  return *result;
 }
 
 // The epoch of the secret that lies on a machine's drive.
@@ -144,13 +152,17 @@ void creator_gone(Run& run) {
   if (world.verdict() != Verdict::clean) return;
   // The groups replace the creator by the newcomer before the next one goes.
   world.run_for(seconds(30));
+  if (world.verdict() != Verdict::clean) return;
   std::uint32_t epoch = key_epoch_on(world, 4);
   run.expect(epoch >= 2, Verdict::liveness, "the secret was not replaced when the creator was evicted");
   do_this(run, plan, key, Deed::evict_third);
-  auto ended = [&] { return !world.machine(3).running() && !world.machine(3).fail_stop_reason().empty(); };
+  // It ends itself, and as often as it is started again it does not get ready.
+  auto ended = [&] { return !is_ready(world, 3); };
   run.expect(world.run_until(ended, seconds(60)), Verdict::liveness, "an evicted node goes on");
   world.run_for(seconds(30));
+  run.expect(!is_ready(world, 3), Verdict::liveness, "an evicted node takes part again");
   Administration seen = do_this(run, plan, key, Deed::look);
+  if (world.verdict() != Verdict::clean) return;
   run.expect(seen.standings.size() == 3, Verdict::liveness,
              std::to_string(seen.standings.size()) + " members instead of three");
   run.expect(seen.settings.heartbeat_ms == 250 && seen.settings.topology == net::Topology::ring, Verdict::liveness,
@@ -164,7 +176,7 @@ void creator_gone(Run& run) {
 }
 
 const Registration registration("creator-gone", "whole nodes go on deciding when the one that made the cluster is gone",
-                                creator_gone, Kind::figure);
+                                creator_gone);
 
 }  // namespace
 

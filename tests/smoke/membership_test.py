@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Coming and going with real processes: the creator dies for good, a node is evicted and returns with its old identity, one comes
-back with an empty disk, every address changes at once, and two clusters never mix.
+"""Coming and going with real processes: tokens that are used up, run out or are revoked, the creator dies for good, the topology
+changes, a node is evicted and returns with its old identity, one comes back with an empty disk, one at another address, every
+address changes at once, two clusters never mix, and nobody is evicted whose vote is needed.
 
 usage: membership_test.py PROGRAMS   (the folder with vortex and vortex-node)
 """
@@ -18,6 +19,9 @@ BASE_PORT = 17520
 WITHIN = 60.0
 PARTITIONS = 16
 PATIENCE = 15
+BUSY = 8
+PRECONDITION = 4
+REFUSED = 6
 
 
 class Failure(Exception):
@@ -78,11 +82,18 @@ class Test:
         self.nodes.append(node)
         return node
 
-    def vortex(self, at, *words, check=True):
+    def run_vortex(self, at, *words):
         command = [os.path.join(self.programs, "vortex"), "--connect", at.address(), "--key", self.key, "--json", "--timeout",
                    str(PATIENCE), *words]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("VORTEX_")}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=90)
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=90)
+
+    def vortex(self, at, *words, check=True):
+        begun = time.monotonic()
+        done = self.run_vortex(at, *words)
+        # Whoever is told "try again" does so.
+        while check and done.returncode == BUSY and time.monotonic() - begun < WITHIN:
+            done = self.run_vortex(at, *words)
         if check and done.returncode != 0:
             raise Failure(f"vortex {' '.join(words)}: {done.returncode}: {done.stdout.strip()} {done.stderr.strip()}")
         return json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
@@ -129,11 +140,38 @@ class Test:
         self.wait_for_members([a, b, c, d])
         self.wait_complete(b, 3)
         print("four nodes are a cluster")
+        self.tokens_end(b)
         e = self.creator_dies(a, b, c, d)
         self.evicted_returns(a, b, [b, c, d, e])
         self.disk_is_lost(c, b, [b, c, d, e])
+        self.one_moves(d, [b, c, d, e])
         self.everybody_moves([b, c, d, e])
         self.clusters_do_not_mix([b, c, d, e])
+        self.needed_stays()
+
+    def tokens_end(self, at):
+        """What opens nothing any more: the node that comes with it is told so and ends."""
+        short = self.vortex(at, "token", "create", "--expires", "1s")
+        made = time.monotonic()
+        revoked = self.vortex(at, "token", "create", "--uses", "5")
+        self.vortex(at, "token", "revoke", revoked["id"])
+        once = self.vortex(at, "token", "create")
+        guest = self.node("guest")
+        guest.start("--join", once["token"])
+        left = [it["uses_left"] for it in self.vortex(at, "token", "list")["tokens"] if it["id"] == once["id"]]
+        if left not in ([0], []):
+            raise Failure(f"a token for one has {left} uses left after one")
+        time.sleep(max(0.0, made + 1.5 - time.monotonic()))
+        for why, token in (("run out", short), ("revoked", revoked), ("used up", once)):
+            late = self.node("late-" + why.split()[0])
+            late.spawn("--join", token["token"])
+            status = late.ends(30)
+            if status != REFUSED:
+                raise Failure(f"with a token that is {why} a node ended with {status}: {late.last_words()}")
+        self.vortex(at, "drain", guest.id)
+        guest.end(signal.SIGTERM)
+        self.vortex(at, "evict", guest.id)
+        print("tokens run out, are used up and are revoked")
 
     def creator_dies(self, a, b, c, d):
         a.end()
@@ -173,6 +211,15 @@ class Test:
         self.wait(lambda: all(before not in self.seen_by(one) for one in members), "the old identity is out")
         print("a node with an empty disk came back as a new one, in the place of the old one")
 
+    def one_moves(self, node, members):
+        node.end(signal.SIGTERM)
+        node.port += 50
+        node.start()
+        self.wait_for_members(members)
+        self.wait(lambda: all(self.seen_by(one)[node.id]["address"] == node.address() for one in members),
+                  "the new address is known everywhere")
+        print("a node came back at another address")
+
     def everybody_moves(self, members):
         self.wait_complete(members[0], 3)
         for node in members:
@@ -204,7 +251,36 @@ class Test:
         if len(theirs) != 2 or any(node.id in theirs for node in members):
             raise Failure(f"two clusters have mixed: {sorted(theirs)}")
         self.wait_for_members(members)
+        stray.end()
+        other.end()
         print("two clusters do not mix")
+
+    def needed_stays(self):
+        """In a cluster of two each partition has one vote. Whoever holds it can be evicted when it has handed it on."""
+        first, second = self.node("first"), self.node("second")
+        first.start("--create", "--partitions", str(PARTITIONS))
+        self.key = os.path.join(first.data, "root.key")
+        second.start("--join", os.path.join(first.data, "join.token"))
+        self.wait_for_members([first, second])
+        self.wait(lambda: self.votes(second, first) > 0, "the partitions are counted")
+        done = self.run_vortex(second, "evict", first.id)
+        while done.returncode == BUSY:
+            done = self.run_vortex(second, "evict", first.id)
+        if done.returncode != PRECONDITION or "would be lost" not in done.stdout + done.stderr:
+            raise Failure(f"evicting the only voter: {done.returncode}: {done.stdout} {done.stderr}")
+        self.vortex(first, "drain", first.id)
+        self.wait(lambda: self.votes(second, first) == 0 and self.votes(second, second) == PARTITIONS, "the votes are handed on")
+        self.vortex(second, "evict", first.id)
+        first.ends()
+        self.wait_for_members([second])
+        self.vortex(second, "token", "create")
+        print("whose vote is needed is not evicted before it has handed it on")
+
+    def votes(self, at, of):
+        """In how many partitions that can be seen it has a vote."""
+        told = self.vortex(at, "partitions", check=False)
+        members = [m for p in (told or {}).get("partitions", []) for m in p["members"]]
+        return sum(m["voter"] for m in members if of.id.startswith(m.get("id", m.get("node", "?"))))
 
 
 def main(programs):

@@ -94,7 +94,12 @@ Task<Status> set_standing(Remote& at, const cli::Invocation& invocation, cli::Ou
   net::SetStandingRequest request;
   request.id = member.id;
   request.standing = kStanding;
+  request.force = invocation.has("--force");
   auto done = co_await at.session.ask<net::SetStanding>(request, at.timeout);
+  if (done.is(Code::precondition_failed) && kStanding == net::MemberStanding::evicted)
+    out.hint(
+        "'vortex drain " + member.id.short_hex() +
+        "' has it hand on what it holds; then try again. Or start nodes that are away; --force evicts all the same");
   if (!done.ok()) co_return remote::about(member.id.short_hex(), done.error());
   std::string standing(dht::to_string(done->member.standing));
   out.text(member.id.short_hex() + " " + member.address.to_string() + " is " + standing + "\n");
@@ -130,6 +135,7 @@ std::vector<cli::Command> access_commands() {
       administration("access", "key create", "RULE…", "a key with certain rights", key_create),
       administration("access", "key list", "", "the keys there are, and what they permit", key_list),
       administration("access", "key revoke", "ID", "makes a key worthless", key_revoke)};
+  all[1].flags = {{"--force", "", "also where partitions are lost with it"}};
   all[2].flags = {{"--uses", "N", "how many nodes may join with it; 1"},
                   {"--expires", "TIME", "when it runs out; 24h"}};
   all[5].arguments_max = cli::Command::kAny;

@@ -355,6 +355,32 @@ TEST_CASE("the buffer grows while much arrives and shrinks again") {
   EXPECT_EQ(parser.memory(), kReceiveBufferMin);
 }
 
+TEST_CASE("frames that come one at a time take room for one of them, however long they come") {
+  Everyone everyone;
+  FrameParser parser(everyone);
+  std::vector<std::uint64_t> ids;
+  ByteVector one = frame_of(kLargeBody, 12'000, 1), slightly_larger = frame_of(kLargeBody, 12'100, 2);
+  for (int round = 0; round < 20; ++round) {
+    feed(parser, one, ids);
+    feed(parser, slightly_larger, ids);
+  }
+  EXPECT_EQ(ids.size(), 40);
+  EXPECT_EQ(parser.memory(), slightly_larger.size());
+}
+
+TEST_CASE("what was written in a burst is given back afterwards") {
+  Outbox outbox;
+  Outbox::Batch batch;
+  EchoRequest request;
+  request.data.resize(10'000);
+  for (int i = 0; i < 20; ++i) REQUIRE(outbox.add(Priority::normal, request_header(), request, 20'000, Buffer()).ok());
+  outbox.take(batch);
+  outbox.clear(batch);
+  EXPECT_GT(outbox.spare_memory(), 60'000);
+  outbox.shrink();
+  EXPECT_EQ(outbox.spare_memory(), 0);
+}
+
 TEST_CASE("urgent frames leave first, but something of every priority leaves") {
   Outbox outbox;
   EchoRequest request;
