@@ -36,6 +36,8 @@ Task<Status> set_standing(WholeClient& at, std::string host, net::MemberStanding
     auto answer = co_await at.session.ask<net::SetStanding>(request, kPatience);
     co_return answer.ok() ? Status() : Status(answer.error());
   }
+  // An attempt before this one may have evicted it, though its answer was another.
+  if (standing == net::MemberStanding::evicted) co_return Status();
   co_return Error(Code::not_found, host);
 }
 
