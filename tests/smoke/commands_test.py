@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What commands do on a cluster of real processes: trees of small files, parts of files, holes, attributes, policies,
-where things are.
+where things are, and what the deep check finds.
 
 usage: commands_test.py PROGRAMS   (the folder with vortex and vortex-node)
 """
@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from cluster import Cluster, CommandFailed
 
@@ -187,10 +188,32 @@ def figures(cluster):
     expect(not [e for e in cluster.json("ls", "/")["entries"] if e["path"].startswith("/bench")], "nothing left of it")
 
 
+def examined(cluster):
+    """The deep check finds nothing where nothing is wrong, and a file whose only copy is gone for good."""
+    cluster.run("store", "--replicas", "1", "-", "/alone", stdin=os.urandom(100_000))
+    report = cluster.json("doctor", "--deep")
+    expect(report["defects"] == 0 and report["files"] > 700 and report["chunks"] > 0, f"no defects: {report}")
+    holder = cluster.json("where", "/alone")["extents"][0]["holders"][0]
+    nodes = {node["id"]: node["address"] for node in cluster.json("nodes")["nodes"]}
+    number = next(i for i in (1, 2, 3) if cluster.address(i) == nodes[holder])
+    through = 1 if number != 1 else 2
+    cluster.run("dev", "kill", str(number), "--data", cluster.data)
+    cluster.run("evict", holder, node=through)
+    until = time.monotonic() + 90
+    while True:
+        looking = cluster.start("--json", "doctor", "--deep", node=through)
+        report = json.loads(looking.communicate()[0])
+        if looking.returncode == 7:
+            break
+        expect(time.monotonic() < until, f"a lost chunk is found: {looking.returncode} {report}")
+        time.sleep(1)
+    expect(report["error"]["code"] == "damaged", f"a word for it: {report}")
+
+
 def main(programs):
     failures = 0
     with Cluster(programs, 3, BASE_PORT) as cluster:
-        for part in (trees, links, keys, versions, parts, places, keeping, figures):
+        for part in (trees, links, keys, versions, parts, places, keeping, figures, examined):
             try:
                 part(cluster)
             except Exception as error:  # each part is told on its own
