@@ -10,11 +10,13 @@
 
 namespace vortex::node {
 
-// Which member to ask next; told when one could not be reached, so that it can name another.
+// Which member to ask next; told when one has answered or could not be reached, so that it can name another.
 class Gateways {
  public:
   virtual ~Gateways() = default;
   virtual net::Target next() = 0;
+  // Once for each next(), also when it failed.
+  virtual void ended(const net::Target&) {}
   virtual void failed(const net::Target& target, const Error& error) = 0;
 };
 
@@ -75,6 +77,7 @@ Task<Result<typename Method::Response>> RemoteFiles::call(typename Method::Reque
     net::Target target = gateways_.next();
     net::CallOptions options(std::max<Duration>(deadline - env_.now(), milliseconds(1)));
     auto reply = co_await peers_.call<Method>(target, request, std::move(options));
+    gateways_.ended(target);
     if (reply.ok()) co_return std::move(reply->response);
     const Code code = reply.error().code();
     bool lost = code == Code::closed || code == Code::timed_out || code == Code::outcome_unknown;

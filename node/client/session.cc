@@ -7,6 +7,13 @@ namespace vortex::node {
 namespace {
 // A node that does not answer at all must not use up the time for all others.
 constexpr Duration kFirstPatience = seconds(3);
+// With so many requests under way helpers are asked, too.
+constexpr std::size_t kCrowd = 32;
+constexpr std::size_t kHelpers = 2;
+
+bool has_address(const std::vector<net::Target>& targets, const Address& address) {
+  return std::ranges::any_of(targets, [&address](const net::Target& target) { return target.address == address; });
+}
 }  // namespace
 
 net::LocalEnd Session::local_end(const SessionOptions& options) {
@@ -80,6 +87,28 @@ void Session::learn(net::ListMembersResponse members) {
   unreachable_.clear();
   for (std::size_t i = 0; i < members_.members.size(); ++i) places_[members_.members[i].id] = i;
   ring_ = ring_of(members_);
+  choose_helpers();
+}
+
+// Those that were asked before have open connections.
+void Session::choose_helpers() {
+  std::vector<net::Target> all = candidates();
+  std::erase_if(helpers_, [&](const net::Target& helper) {
+    return helper.address == gateway_.address || !has_address(all, helper.address);
+  });
+  while (!all.empty() && helpers_.size() < kHelpers) {
+    std::size_t drawn = static_cast<std::size_t>(env_.random().below(all.size()));
+    std::swap(all[drawn], all.back());
+    bool fresh = all.back().address != gateway_.address && !has_address(helpers_, all.back().address);
+    if (fresh) helpers_.push_back(all.back());
+    all.pop_back();
+  }
+}
+
+net::Target Session::next() {
+  if (under_way_++ < kCrowd) return gateway_;
+  std::size_t turn = turn_++ % (helpers_.size() + 1);
+  return turn == 0 ? gateway_ : helpers_[turn - 1];
 }
 
 std::vector<net::Target> Session::candidates() const {
@@ -93,9 +122,12 @@ std::vector<net::Target> Session::candidates() const {
 
 void Session::failed(const net::Target& target, const Error& error) {
   bool gone = error.is(Code::unreachable) || error.is(Code::closed) || error.is(Code::timed_out);
-  if (!gone || target.address != gateway_.address) return;
+  bool asked = target.address == gateway_.address || has_address(helpers_, target.address);
+  if (!gone || !asked) return;
   for (const net::Member& member : members_.members)
     if (member.address == target.address) unreachable_.insert(member.id);
+  std::erase_if(helpers_, [&](const net::Target& helper) { return helper.address == target.address; });
+  if (target.address != gateway_.address) return;
   std::vector<net::Target> others = candidates();
   std::erase_if(others, [&](const net::Target& other) { return other.address == target.address; });
   if (!others.empty()) gateway_ = others[static_cast<std::size_t>(env_.random().below(others.size()))];

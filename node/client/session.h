@@ -46,7 +46,10 @@ class Session final : public Gateways, public ClusterView {
   template <class Method>
   Task<Result<typename Method::Response>> ask(typename Method::Request request, Duration timeout);
 
-  net::Target next() override { return gateway_; }
+  // The gateway; where much is under way, others by turns, so that a busy client does not keep one node busy with
+  // others' records.
+  net::Target next() override;
+  void ended(const net::Target&) override { --under_way_; }
   void failed(const net::Target& target, const Error& error) override;
   const dht::Ring& ring() override { return ring_; }
   net::Target target(const NodeId& node) override;
@@ -56,6 +59,7 @@ class Session final : public Gateways, public ClusterView {
   static net::LocalEnd local_end(const SessionOptions& options);
   void learn(net::ListMembersResponse members);
   std::vector<net::Target> candidates() const;
+  void choose_helpers();
   Task<void> keep_fresh();
 
   Env& env_;
@@ -66,6 +70,8 @@ class Session final : public Gateways, public ClusterView {
   net::Switchboard board_;
   net::Peers peers_;
   net::Target gateway_;
+  std::vector<net::Target> helpers_;  // beside the gateway
+  std::size_t under_way_ = 0, turn_ = 0;
   net::ListMembersResponse members_;
   std::map<NodeId, std::size_t> places_;  // in members_
   std::set<NodeId> unreachable_;          // by us, since the last look
