@@ -36,6 +36,7 @@ FileServiceOptions FilesStack::service_options() {
     if (!caller.rights) return Error(Code::permission_denied, "this key permits nothing here");
     return caller;
   };
+  options.record_copies = membership_.settings().replicas / 2 + 1;
   options.active_nodes = [this] { return std::max<std::size_t>(view_.places(), 1); };
   return options;
 }

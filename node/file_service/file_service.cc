@@ -144,8 +144,11 @@ Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeo
   CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.tree().directory(directory, timeout));
   InlineMax fresh;
   const FilePolicy policy = inode.policy.value_or(FilePolicy());
-  // With its name a file stands in the clear.
-  if (policy.chunks.sealing == chunker::Sealing::none) fresh.bytes = policy.inline_max;
+  std::size_t promised = policy.replicas_min;
+  if (options_.active_nodes) promised = std::min(promised, options_.active_nodes());
+  // With its name a file stands in the clear, and on as many disks as its name.
+  bool may = policy.chunks.sealing == chunker::Sealing::none && promised <= options_.record_copies;
+  if (may) fresh.bytes = policy.inline_max;
   fresh.until = env_.now() + kPolicyKept;
   if (inline_max_.size() >= kPoliciesKept) inline_max_.clear();
   inline_max_[directory] = fresh;

@@ -23,6 +23,8 @@ struct FileServiceOptions {
   Duration follow_up_timeout = seconds(60);
   // Members that count as places for chunks now: nobody waits for more copies than there can be.
   std::function<std::size_t()> active_nodes;
+  // Of a record, those that are durable when it is acknowledged: the majority of its partition's members.
+  std::size_t record_copies = 2;
   // Who a connection is; members are root unless told otherwise.
   std::function<Result<Caller>(const net::Context&)> caller_of;
 

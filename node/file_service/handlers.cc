@@ -192,6 +192,8 @@ Task<Result<net::RemoveFileResponse>> serve(FileService& service, net::Context c
 Task<Result<net::FileResponse>> serve(FileService& service, net::Context context, net::SetAttributesRequest request) {
   CO_ASSIGN_OR_RETURN(Caller caller, service.caller_of(context));
   CO_ASSIGN_OR_RETURN(AttributeChange attributes, decode<AttributeChange>(request.change));
+  // Nobody is to find out by his first file.
+  if (attributes.policy) CO_RETURN_IF_ERROR(storable(*attributes.policy));
   Change change = change_of(std::move(request.terms), time_left(service.env(), context));
   co_return answer(co_await service.names().set(std::move(caller), std::move(request.path), follow_of(request.follow),
                                                 std::move(attributes), std::move(change)));

@@ -15,6 +15,13 @@ Status validate(const FilePolicy& policy) {
   return Status();
 }
 
+Status storable(const FilePolicy& policy) {
+  if (policy.chunks.code.coded()) return Error(Code::unsupported, "erasure-coded files cannot be stored yet");
+  if (policy.chunks.sealing != chunker::Sealing::none)
+    return Error(Code::unsupported, "sealed files cannot be stored yet");
+  return Status();
+}
+
 FilePolicy stronger(const FilePolicy& a, const FilePolicy& b) {
   FilePolicy both = a;
   both.replicas = std::max(a.replicas, b.replicas);

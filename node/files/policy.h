@@ -22,6 +22,8 @@ struct FilePolicy {
 
 // `bad_config`, naming the setting and what it may be.
 Status validate(const FilePolicy& policy);
+// `unsupported` for what can be said but not be stored yet: erasure-coded and sealed files.
+Status storable(const FilePolicy& policy);
 // Where files with different policies share a chunk, the strongest holds.
 FilePolicy stronger(const FilePolicy& a, const FilePolicy& b);
 

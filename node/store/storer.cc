@@ -71,13 +71,6 @@ Task<Result<Beginning>> begin_reading(ByteSource& source) {
   co_return beginning;
 }
 
-Status check_policy(const FilePolicy& policy) {
-  if (policy.chunks.code.coded()) return Error(Code::unsupported, "erasure-coded files cannot be stored yet");
-  if (policy.chunks.sealing != chunker::Sealing::none)
-    return Error(Code::unsupported, "sealed files cannot be stored yet");
-  return Status();
-}
-
 // Only the bytes are new: everything else of the new manifest is referenced by the new upload, too.
 struct References {
   FileRecords* files = nullptr;
@@ -132,7 +125,7 @@ Task<Result<Inode>> Storer::store(std::string path, ByteSource& source, StoreOpt
   }
   CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await files_.open_upload(path, options.replicas, options.record_timeout));
   kill_point(env_, kill_points::kClientBegins);
-  CO_RETURN_IF_ERROR(check_policy(upload.policy));
+  CO_RETURN_IF_ERROR(storable(upload.policy));
   UploadRun run(env_, files_, holders_, upload, options);
   CommitOrder order;
   order.upload = upload.upload;
@@ -164,7 +157,7 @@ Task<Result<Inode>> Storer::write(std::string path, std::uint64_t offset, ByteSo
     co_return co_await store(std::move(path), spliced, std::move(options));
   }
   CO_ASSIGN_OR_RETURN(OpenedUpload upload, co_await files_.open_upload(path, options.replicas, options.record_timeout));
-  CO_RETURN_IF_ERROR(check_policy(upload.policy));
+  CO_RETURN_IF_ERROR(storable(upload.policy));
   ChunkReader reader(env_, files_, holders_);
   UploadRun run(env_, files_, holders_, upload, options);
   CommitOrder order;

@@ -6,8 +6,10 @@ usage: wrong_input_test.py PROGRAMS   (the folder with vortex and vortex-node)
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 
 from cluster import Cluster
 
@@ -62,6 +64,8 @@ def paths(table, cluster):
     table.expect(2, "policy", "set", "/full", "replicas=0", says="replicas")
     table.expect(2, "policy", "set", "/full", "replicas=2", "min-replicas=3", says="min")
     table.expect(2, "policy", "set", "/full", "colour=red", says="colour")
+    table.expect(1, "policy", "set", "/full", "sealing=aes-256-gcm", says="sealed files cannot be stored yet")
+    table.expect(1, "policy", "set", "/full", "code=4+2", says="erasure-coded files cannot be stored yet")
     table.expect(2, "policy", "set", "/full", "inline-max=1MiB", says="64KiB")
     table.expect(3, "xattr", "remove", "/full/file", "user.no", says="/full/file")
     table.expect(2, "completion", "fish", says="fish")
@@ -99,6 +103,64 @@ def words(table, cluster):
         table.failures.append(f"--json tells {error}")
 
 
+def garbage(table, cluster):
+    """Bytes that are no protocol of ours close the connection, and cost neither the node nor its log much."""
+    host, port = cluster.address(1).split(":")
+    wrongs = [b"GET / HTTP/1.1\r\n\r\n", bytes(100), b"\xff" * 5000, os.urandom(300), b"\x16\x03\x01\xff\xff" + os.urandom(64)]
+    log = os.path.join(cluster.data, "node-1.log")
+    before = os.path.getsize(log)
+    for i in range(300):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            try:
+                connection.sendall(wrongs[i % len(wrongs)])
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
+            except ConnectionError:
+                pass
+    with open(log, errors="replace") as file:
+        file.seek(before)
+        lines = file.read().splitlines()
+    if not lines or len(lines) > 100:
+        table.failures.append(f"300 bad connections are told in {len(lines)} lines")
+    if cluster.run("cat", "/full/file", node=1) != b"content":
+        table.failures.append("the node does not answer after bad connections")
+
+
+def full(table, cluster, programs):
+    """A disk without room: stores are refused in words, reads and deletions go on. On a small disk made for it."""
+    small = cluster.file("small")
+    os.mkdir(small)
+    node = os.path.join(programs, "vortex-node")
+    start = (f"mount -t tmpfs -o size=448m tmpfs {small} || exit 77; exec {node} --create --data {small}/node "
+             "--listen 127.0.0.1:17490 --partitions 1 --replicas 1 --min-replicas 1")
+    process = subprocess.Popen(["unshare", "-m", "sh", "-c", start], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if not process.stdout.readline().startswith(b"ready"):
+        if process.wait() in (1, 77):
+            print("skipped: no room can be taken where nothing may be mounted")
+            return
+        table.failures.append("a node on a small disk is not ready")
+    key = cluster.file("small.key")
+    with open(f"/proc/{process.pid}/root{small}/node/root.key", "rb") as inside, open(key, "wb") as outside:
+        outside.write(inside.read())
+    way = ["--connect", "127.0.0.1:17490", "--key", key]
+    table.expect(0, *way, "store", "-", "/kept", stdin=b"k" * 200_000)
+    stored = 0
+    while stored < 40:
+        process_of_store = cluster.start(*way, "store", "-", f"/fill-{stored}", stdin=subprocess.PIPE)
+        _, errors = process_of_store.communicate(os.urandom(16 << 20))
+        if process_of_store.returncode != 0:
+            break
+        stored += 1
+    if process_of_store.returncode != 10 or b"no space" not in errors:
+        table.failures.append(f"a full disk after {stored} files: {process_of_store.returncode}, {errors.decode().strip()}")
+    if table.expect(0, *way, "cat", "/kept") != b"k" * 200_000:
+        table.failures.append("a full disk cannot be read")
+    table.expect(0, *way, "rm", "/kept")
+    process.terminate()
+    process.wait(timeout=60)
+
+
 def daemon(table, cluster, programs):
     node = os.path.join(programs, "vortex-node")
 
@@ -114,6 +176,14 @@ def daemon(table, cluster, programs):
     start(2, "join token", "--data", data, "--join", "vxjoin1zzzz", "--listen", "127.0.0.1:0")
     start(2, "\"replicas\"", "--data", data, "--create", "--replicas", "4")
     start(2, "did you mean", "--data", data, "--crate")
+    config = cluster.file("node.json")
+    for text, says in (('{"colour": 1}', "colour"), ('{"heartbeat": "soon"}', "heartbeat"), ("{", config)):
+        with open(config, "w") as file:
+            file.write(text)
+        start(2, says, "--data", data, "--config", config)
+    expiring = cluster.json("token", "create", "--expires", "1s")["token"]
+    time.sleep(1.2)
+    start(6, "expired", "--data", data, "--listen", "127.0.0.1:0", "--join", expiring)
     other = cluster.file("other")
     process = subprocess.Popen([node, "--create", "--data", other, "--listen", "127.0.0.1:0", "--partitions", "1"],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -122,6 +192,14 @@ def daemon(table, cluster, programs):
     process.terminate()
     if process.wait(timeout=60) != 0:
         table.failures.append("a node that is asked to stop ends with another status than 0")
+    table.expect(6, "--key", os.path.join(other, "root.key"), "ls", "/", says="wrong")
+    with open(os.path.join(other, "identity"), "rb") as file:
+        identity = file.read()
+    with open(os.path.join(other, "identity"), "wb") as file:
+        file.write(identity[:4] + b"\x09" + identity[5:])
+    start(1, "format 9", "--data", other, "--listen", "127.0.0.1:0")
+    with open(os.path.join(other, "identity"), "wb") as file:
+        file.write(identity)
     token = cluster.json("token", "create")["token"]
     start(6, "another cluster", "--data", other, "--listen", "127.0.0.1:0", "--join", token)
     start(1, "in use", "--data", os.path.join(cluster.data, "node-1"), "--listen", "127.0.0.1:0")
@@ -135,7 +213,9 @@ def main(programs):
         paths(table, cluster)
         access(table, cluster)
         words(table, cluster)
+        garbage(table, cluster)
         daemon(table, cluster, programs)
+        full(table, cluster, programs)
         if cluster.run("cat", "/full/file") != b"content":
             table.failures.append("the file is not what it was")
     for failure in table.failures:

@@ -102,6 +102,18 @@ TEST_CASE("where files are sealed, not even a small one is stored in the clear")
   EXPECT(rig.fetch("/f").is(Code::not_found));
 }
 
+TEST_CASE("a small file of which more copies are promised than its name has becomes a chunk") {
+  FilePolicy policy = FileRig::small_chunks();
+  for (std::uint8_t promised : {2, 3}) {
+    policy.replicas_min = promised;
+    FileRig rig(4, policy);
+    auto stored = rig.store("/f", as_bytes("small"));
+    REQUIRE(stored.ok());
+    EXPECT_EQ(stored->manifest.has_value(), promised == 3);
+    EXPECT(*rig.fetch("/f") == to_vector(as_bytes(std::string_view("small"))));
+  }
+}
+
 TEST_CASE("a chunk that is there is not sent again") {
   FileRig rig;
   ByteVector content = random_bytes(40'960, 1);
