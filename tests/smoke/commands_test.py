@@ -150,6 +150,21 @@ def parts(cluster):
         expect(cluster.run("cat", "/size", node=2) == bytes_of_it, f"a file of {size} bytes")
 
 
+def long_names(cluster):
+    """The longest path that there may be, and one byte more."""
+    above = "".join("/" + chr(ord("a") + i) * 255 for i in range(15))
+    cluster.run("mkdir", "-p", above)
+    longest = above + "/" + "z" * 255
+    expect(len(longest) == 4096, "a path of 4096 bytes")
+    cluster.run("store", "-", longest, stdin=b"deep down")
+    expect(cluster.run("cat", longest, node=3) == b"deep down", "a file below 15 directories of 255 letters")
+    try:
+        cluster.run("store", "-", longest + "/", stdin=b"too deep")
+        raise AssertionError("a path of 4097 bytes is taken")
+    except CommandFailed as failure:
+        expect(failure.status == 2, f"wrong usage, not {failure.status}")
+
+
 def places(cluster):
     where = cluster.json("where", "/part")
     expect(where["partition"]["leader"] in where["partition"]["members"], "a partition with a leader")
@@ -213,7 +228,7 @@ def examined(cluster):
 def main(programs):
     failures = 0
     with Cluster(programs, 3, BASE_PORT) as cluster:
-        for part in (trees, links, keys, versions, parts, places, keeping, figures, examined):
+        for part in (trees, links, keys, versions, parts, long_names, places, keeping, figures, examined):
             try:
                 part(cluster)
             except Exception as error:  # each part is told on its own

@@ -61,7 +61,7 @@ class Crowd {
 class SmallFiles {
  public:
   SmallFiles(Remote& to, StoreWish wish, Transfer& done, Crowd& crowd)
-      : to_(to), wish_(wish), done_(done), crowd_(crowd) {}
+      : to_(to), wish_(wish), done_(done), crowd_(crowd), requests_(to.env.loop(), kRequestsAtOnce) {}
 
   // Files of this size can live with their name.
   bool fits(std::uint64_t size) const {
@@ -76,24 +76,30 @@ class SmallFiles {
   Task<bool> flush() {
     bytes_ = 0;
     if (pending_.empty()) co_return true;
-    auto send = [this](Pending files) { return store(std::move(files)); };
+    auto send = [this](Pending files, Permit permit) { return store(std::move(files), std::move(permit)); };
     Pending files;
     files.swap(pending_);
-    co_return co_await crowd_.add(send, std::move(files));
+    auto permit = co_await requests_.acquire(1);
+    if (!permit.ok()) crowd_.fail(permit.error());
+    if (!permit.ok()) co_return false;
+    co_return co_await crowd_.add(send, std::move(files), std::move(*permit));
   }
 
  private:
   using Pending = std::vector<std::pair<std::string, std::string>>;  // source and path
   static constexpr std::size_t kFilesInRequest = 256;
+  // More would only wait at the nodes, and what waits there for too long fails.
+  static constexpr std::size_t kRequestsAtOnce = 8;
   static constexpr std::size_t kBytesInRequest = 512 * kKiB;
   static constexpr std::size_t kPerFile = 256;
 
-  Task<Status> store(Pending files);
+  Task<Status> store(Pending files, Permit);
 
   Remote& to_;
   const StoreWish wish_;
   Transfer& done_;
   Crowd& crowd_;
+  Window requests_;
   Pending pending_;
   std::size_t bytes_ = 0;
 };
@@ -115,7 +121,7 @@ Result<std::optional<ByteVector>> read_small(const std::string& source) {
   return std::optional(std::move(bytes));
 }
 
-Task<Status> SmallFiles::store(Pending files) {
+Task<Status> SmallFiles::store(Pending files, Permit) {
   std::vector<node::RemoteFiles::SmallFile> request;
   Pending sent, alone;
   for (auto& [source, path] : files) {
