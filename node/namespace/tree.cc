@@ -1,6 +1,8 @@
 #include "node/namespace/tree.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include "node/namespace/repeat.h"
 
@@ -11,6 +13,30 @@ namespace {
 constexpr unsigned kEagerTries = 3;
 constexpr Duration kBackoffMax = milliseconds(50);
 constexpr Duration kTendTimeout = seconds(60);
+
+bool in_one_place(const dht::Batch& batch) {
+  auto here = [&batch](const auto& item) { return item.key.place == batch.writes.front().key.place; };
+  return std::ranges::all_of(batch.writes, here) && std::ranges::all_of(batch.conditions, here);
+}
+
+// A transaction keeps others from what it writes until it is over: those that all write one directory's time would wait
+// for each other. So in a batch over several places times are written before, where their parts still are; where one is
+// gone, the batch will say so.
+Task<Status> write_pulses_before(dht::Records& records, dht::Batch& batch, Instant deadline, Env& env) {
+  if (batch.writes.empty() || in_one_place(batch)) co_return Status();
+  auto is_pulse = [](const dht::Write& write) { return write.value && name_in(write.key, RecordKind::pulse); };
+  auto first = std::stable_partition(batch.writes.begin(), batch.writes.end(), std::not_fn(is_pulse));
+  std::vector<dht::Write> pulses(std::make_move_iterator(first), std::make_move_iterator(batch.writes.end()));
+  batch.writes.erase(first, batch.writes.end());
+  for (dht::Write& pulse : pulses) {
+    Plan alone;
+    alone.require_exists(key_of(pulse.key.place, RecordKind::part));
+    alone.write(std::move(pulse.key), std::move(*pulse.value));
+    auto written = co_await records.commit(alone.take(), std::max<Duration>(deadline - env.now(), Duration(1)));
+    if (!written.ok() && !written.is(Code::outcome_unknown)) co_return written.error();
+  }
+  co_return Status();
+}
 
 }  // namespace
 
@@ -72,7 +98,11 @@ Task<Status> Tree::again(Effort& effort) {
 
 Task<Result<Tried>> Tree::commit(NamePlan plan, const Change& change, Effort& effort) {
   Tried tried;
-  auto committed = co_await records_.commit(plan.take(), left(effort));
+  dht::Batch batch = plan.take();
+  Status before = co_await write_pulses_before(records_, batch, effort.deadline, env_);
+  Result<dht::Commit> committed =
+      before.ok() ? Result<dht::Commit>(dht::Commit()) : Result<dht::Commit>(before.error());
+  if (before.ok()) committed = co_await records_.commit(std::move(batch), left(effort));
   if (!committed.ok()) {
     if (!committed.is(Code::outcome_unknown)) {
       if (effort.unknown) co_return Code::outcome_unknown;

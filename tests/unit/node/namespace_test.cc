@@ -84,6 +84,32 @@ TEST_CASE("directories are made, are removed when they are empty, and keep their
   EXPECT(rig.rmdir("/").is(Code::in_use));
 }
 
+TEST_CASE("no transaction keeps others from writing a directory's time, which changes all the same") {
+  TreeRig rig;
+  REQUIRE(rig.mkdir("/a").ok());
+  REQUIRE(rig.mkdir("/b").ok());
+  REQUIRE(rig.put("/a/f", "text").ok());
+  bool across = false;
+  rig.records.before_commit([&across](const dht::Batch& batch) {
+    for (const dht::Write& write : batch.writes)
+      for (const dht::Write& other : batch.writes) {
+        if (write.key.place == other.key.place) continue;
+        across = true;
+        EXPECT(!(write.value && name_in(write.key, RecordKind::pulse)));
+      }
+  });
+  FileTime a = rig.stat("/a")->attributes.modified, b = rig.stat("/b")->attributes.modified;
+  rig.world.run_for(seconds(1));
+  REQUIRE(rig.rename("/a/f", "/b/f").ok());
+  EXPECT_GT(rig.stat("/a")->attributes.modified, a);
+  EXPECT_GT(rig.stat("/b")->attributes.modified, b);
+  b = rig.stat("/b")->attributes.modified;
+  rig.world.run_for(seconds(1));
+  REQUIRE(rig.mkdir("/b/d").ok());
+  EXPECT_GT(rig.stat("/b")->attributes.modified, b);
+  EXPECT(across);
+}
+
 TEST_CASE("a second name shares the file until the last one goes") {
   TreeRig rig;
   REQUIRE(rig.mkdir("/d").ok());
