@@ -15,8 +15,8 @@ constexpr Duration kStepPatience = seconds(20);
 constexpr Duration kTurn = seconds(10);
 // What took long and failed waits for so many times as long, so that what cannot be done keeps nothing else waiting.
 constexpr Duration kLong = seconds(1);
-constexpr int kWaitShare = 10;
-constexpr Duration kWaitMax = std::chrono::minutes(10);
+constexpr int kWaitShare = 3;
+constexpr Duration kWaitMax = std::chrono::minutes(1);
 constexpr std::size_t kWaitingMax = 64 * 1024;
 constexpr std::size_t kOperationsPerBatch = 256;
 // Steps of a chunk in one look: drops are written down, each holder's copies erased, the record forgotten.

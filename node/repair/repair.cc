@@ -8,6 +8,11 @@ namespace {
 constexpr Duration kMeasureEvery = seconds(1);
 constexpr Duration kAfterFailure = milliseconds(50);
 constexpr double kRateMemory = 0.7;
+// A chunk that failed is left alone for so many times as long as that took, so that those which cannot be mended leave
+// most of the time to those which can, and to what is only in the wrong place.
+constexpr int kFailedShare = 3;
+constexpr Duration kFailedRestMax = std::chrono::minutes(1);
+constexpr std::size_t kFailedMax = 64 * 1024;
 // More than a third of the members, and more than one, is too many to be true.
 constexpr std::size_t kDeadShare = 3;
 // Of one chunk, when one after the other has no space.
@@ -56,10 +61,22 @@ void Repair::needs(dht::PartitionNumber partition, std::vector<RepairNeed> needs
   }
   for (const RepairNeed& need : fresh) {
     item.need = need;
-    if (!busy_.contains(need.chunk)) add(item);
+    if (!busy_.contains(need.chunk) && !rests(need.chunk)) add(item);
   }
   known = std::move(fresh);
   changed_.notify_all();
+}
+
+bool Repair::rests(const ChunkId& chunk) const {
+  auto known = not_before_.find(chunk);
+  return known != not_before_.end() && env_.now() < known->second;
+}
+
+void Repair::failed(const ChunkId& chunk, Duration took) {
+  if (not_before_.size() >= kFailedMax)
+    std::erase_if(not_before_, [this](const auto& known) { return known.second <= env_.now(); });
+  if (not_before_.size() < kFailedMax)
+    not_before_[chunk] = env_.now() + std::min<Duration>(took * kFailedShare, kFailedRestMax);
 }
 
 void Repair::keep_only(const std::vector<dht::PartitionNumber>& led) {
@@ -118,6 +135,7 @@ Task<void> Repair::work() {
     ++count.running;
     count.bytes_running += item->need.size;
     count.active = true;
+    const Instant begun = env_.now();
     auto mended = co_await mend(item->need);
     --count.running;
     count.bytes_running -= item->need.size;
@@ -125,6 +143,7 @@ Task<void> Repair::work() {
     by_partition_[item->partition].erase(item->need);
     // What failed is found again by the next look.
     if (!mended.ok()) {
+      failed(item->need.chunk, env_.now() - begun);
       Status slept = co_await sleep_for(env_, kAfterFailure);
       if (!slept.ok()) co_return;
     }

@@ -89,6 +89,8 @@ class Repair {
   Counters& counters(Urgency urgency) { return urgency == Urgency::misplaced ? rebalance_ : repair_; }
   void add(Item item);
   void remove(const Item& item);
+  bool rests(const ChunkId& chunk) const;
+  void failed(const ChunkId& chunk, Duration took);
   std::optional<Item> next();
   Task<void> work();
   Task<void> measure();
@@ -115,6 +117,7 @@ class Repair {
   std::map<dht::PartitionNumber, std::set<RepairNeed>> by_partition_;
   std::set<Item> queue_;  // what is in by_partition_, most urgent first
   std::set<ChunkId> busy_;
+  std::map<ChunkId, Instant> not_before_;  // what failed keeps nothing else waiting
   Counters repair_, rebalance_;
   Window bytes_;
   Event changed_;

@@ -12,7 +12,9 @@ constexpr Duration kAgeMax = std::chrono::hours(24 * 8);
 }  // namespace
 
 void Ages::saw(Instant now, dht::Version version) {
-  if (!seen_.empty() && seen_.back().version >= version) return;
+  // Of another history nothing is known.
+  if (!seen_.empty() && seen_.back().version > version) seen_.clear();
+  if (!seen_.empty() && seen_.back().version == version) return;
   std::vector<Seen> kept;
   kept.reserve(seen_.size() + 1);
   for (std::size_t i = 0; i < seen_.size(); ++i) {

@@ -1,6 +1,7 @@
 // The disk of one of five whole nodes refuses to give back what was written to it: without anybody's command the node
 // drains, others get what it holds, and every file stays whole.
 #include "base/hash.h"
+#include "net/messages/repair.h"
 #include "tests/scenarios/whole_node.h"
 #include "tests/sim/drive.h"
 #include "tests/sim/scenario.h"
@@ -43,6 +44,12 @@ Task<Status> read_back(Env&, WholeClient& client, Bookshelf& shelf) {
     if (!fetched.ok()) co_return fetched.error();
     if (sha256(sink.take()) != shelf.contents[i]) co_return Error(Code::damaged, "another file than was stored");
   }
+  // What no read comes across the scrub finds.
+  net::SteerManagersRequest scrub;
+  scrub.what = net::Steering::start_scrub;
+  scrub.everywhere = true;
+  auto begun = co_await client.session.ask<net::SteerManagers>(scrub, kPatience);
+  if (!begun.ok()) co_return begun.error();
   CO_RETURN_IF_ERROR(co_await client.session.refresh(kPatience));
   const std::string victim = "m" + std::to_string(kVictim);
   for (const net::Member& member : client.session.members().members)
@@ -80,9 +87,9 @@ void failing_disk(Run& run) {
   world.run_for(seconds(20));
   // Half of what it has written cannot be read any more.
   std::size_t lost = 0;
-  for (int segment = 1; segment <= 4; ++segment) {
+  for (int segment = 1; segment <= 9; ++segment) {
     std::string path = "data/chunks/segment-" + std::string(9, '0') + std::to_string(segment);
-    for (std::uint64_t offset = 64 * kKiB; offset < 8 * kMiB; offset += 512 * kKiB)
+    for (std::uint64_t offset = 64 * kKiB; offset < 8 * kMiB; offset += 96 * kKiB)
       lost += world.machine(kVictim).drive().lose_block(path, offset).ok() ? 1 : 0;
   }
   run.expect(lost > 0, Verdict::liveness, "nothing was lost");

@@ -13,6 +13,10 @@ class MemoryPort final : public RepairPort {
 
   Task<Result<Made>> copy(NodeId target, ChunkId chunk, std::uint32_t, std::vector<NodeId> sources) override {
     order.push_back(chunk);
+    if (stuck.contains(chunk)) {
+      CO_RETURN_IF_ERROR(co_await sleep_for(rig_.machine.env(), seconds(10)));
+      co_return Code::timed_out;
+    }
     if (full.contains(target)) co_return Error(Code::no_space, "full");
     Made made;
     auto touched = co_await rig_.holders.touch(target, chunk, seconds(1));
@@ -51,6 +55,7 @@ class MemoryPort final : public RepairPort {
   std::uint64_t taken_over = 0, moved = 0, proofs = 0;
   std::vector<ChunkId> order;
   std::set<NodeId> full;
+  std::set<ChunkId> stuck;
 
  private:
   FileRig& rig_;
@@ -248,6 +253,29 @@ TEST_CASE("an owner without space is passed over for the next one, asked once, a
   EXPECT_EQ(all.heal().misplaced, 0);
   EXPECT(all.rig.places.all_full().empty());
   all.expect_in_place(3);
+}
+
+TEST_CASE("chunks that cannot be mended keep neither the others waiting nor what is only in the wrong place") {
+  RepairRig all;
+  REQUIRE(all.rig.store("/f", random_bytes(100'000, 1)).ok());
+  all.rig.holders.node(1).dead = true;
+  all.rig.places.other_health[MemoryHolders::id(1)] = HolderHealth::lost;
+  all.rig.places.takes_none.insert(MemoryHolders::id(2));
+  all.look();
+  // As many as are worked at together, and those that come first.
+  for (std::size_t i = 0; i < RepairRig::options().tasks_at_once && i < all.rig.needs.size(); ++i)
+    all.port.stuck.insert(all.rig.needs[i].chunk);
+  ChunkCensus census;
+  for (int round = 0; round < 30; ++round) {
+    census = all.look();
+    all.repair.needs(0, all.rig.needs);
+    all.rig.world.run_for(seconds(5));
+  }
+  EXPECT_LE(census.under, all.port.stuck.size());
+  for (const RepairNeed& need : all.rig.needs) EXPECT(all.port.stuck.contains(need.chunk));
+  all.port.stuck.clear();
+  all.rig.world.run_for(seconds(60));
+  EXPECT_EQ(all.heal().under, 0);
 }
 
 TEST_CASE("when all nodes are full it is known that copies are missing, and nobody is asked all the time") {
