@@ -46,7 +46,7 @@ Task<Result<Transaction::Step>> Transaction::attempt(Commit& commit, Instant dea
     }
     if (!prepared.ok() || prepared->step != Step::done) {
       // The last one may be prepared though we do not know it.
-      clean_up(false, part + 1);
+      co_await clean_up(false, part + 1);
       if (!prepared.ok()) co_return std::move(prepared).error();
       commit = std::move(prepared->refusal);
       co_return prepared->step;
@@ -54,7 +54,7 @@ Task<Result<Transaction::Step>> Transaction::attempt(Commit& commit, Instant dea
     for (std::uint32_t write : parts_[part].writes) commit.versions[write] = prepared->version;
   }
   auto decided = co_await decide(deadline);
-  clean_up(decided.ok() && *decided == Step::done, parts_.size());
+  co_await clean_up(decided.ok() && *decided == Step::done, parts_.size());
   commit.done = decided.ok() && *decided == Step::done;
   co_return decided;
 }
@@ -138,15 +138,17 @@ Task<Result<Transaction::Step>> Transaction::decide(Instant deadline) {
   co_return Step::again;
 }
 
-void Transaction::clean_up(bool commit, std::size_t prepared) {
-  if (id_.operation.session == 0) return;
+Task<void> Transaction::clean_up(bool commit, std::size_t prepared) {
+  if (id_.operation.session == 0) co_return;
   std::vector<PartitionNumber> participants;
   for (std::size_t part = 1; part < prepared; ++part) participants.push_back(parts_[part].partition);
-  // Where there are too many of these, whoever meets an intent does it.
   if (commit) {
     home_.release();
-    operations_.clean(finish_committed(operations_, id_, std::move(participants)));
+    // Where there are too many of these, whoever asked waits: left behind they would fill the partitions.
+    bool taken = operations_.clean(finish_committed(operations_, id_, participants));
+    if (!taken) co_await finish_committed(operations_, id_, std::move(participants));
   } else {
+    // These are rarer: where there are too many, whoever meets an intent does it.
     operations_.clean(abort_undecided(operations_, id_, std::move(participants), std::move(home_)));
   }
   home_.release();

@@ -36,8 +36,8 @@ class Transaction {
   Task<Result<Prepared>> prepare_at(std::size_t part, const Operations::Ticket& ticket, Instant deadline);
   Task<Result<Step>> decide(Instant deadline);
   Prepared refused(std::size_t part, Outcome outcome) const;
-  // In the background.
-  void clean_up(bool commit, std::size_t prepared);
+  // In the background, or, where there is no room for that, before it returns.
+  Task<void> clean_up(bool commit, std::size_t prepared);
 
   Operations& operations_;
   std::vector<BatchPart> parts_;

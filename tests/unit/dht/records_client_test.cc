@@ -110,6 +110,25 @@ TEST_CASE("a client's puts, conditions, scans and transactions do what records p
   });
 }
 
+TEST_CASE("where too much is being cleaned up, a transaction is answered when nothing is left of it") {
+  with_partitions(1, [](Env& env, LocalPartitions& partitions) -> Task<Status> {
+    LocalPortOptions slow;
+    slow.delay_max = milliseconds(10);
+    RecordsClientOptions nobody_cleans;
+    nobody_cleans.cleaners_max = 0;
+    Bench bench(env, partitions, slow, nobody_cleans);
+    auto [low, high] = two_places(partitions.count());
+    Batch both;
+    both.writes.push_back(write_at(low, "1"));
+    both.writes.push_back(write_at(high, "2"));
+    CO_ASSIGN_OR_RETURN(Commit made, co_await bench.client.commit(both, seconds(5)));
+    EXPECT(made.done);
+    for (PartitionNumber p = 0; p < partitions.count(); ++p) EXPECT(partitions.partition(p).intents().empty());
+    co_await bench.stop();
+    co_return Status();
+  });
+}
+
 TEST_CASE("a put over a bad network happens once, however often it was sent") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     with_partitions(seed, [](Env& env, LocalPartitions& partitions) -> Task<Status> {
