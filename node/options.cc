@@ -67,7 +67,7 @@ void declare(Settings& settings, NodeOptions& options) {
                   "durable copies before a store is acknowledged; with --create");
   settings.size("inline-max", options.inline_max, 0, kInlineMax,
                 "files up to this size live with their name; with --create");
-  settings.duration("heartbeat", options.heartbeat, milliseconds(20), seconds(10),
+  settings.duration("heartbeat", options.heartbeat, dht::kHeartbeatMin, dht::kHeartbeatMax,
                     "time between two heartbeats; with --create");
   settings.duration("evict-after", options.evict_after, seconds(1), std::chrono::hours(24 * 30),
                     "a node dead for so long is no place for data any more");

@@ -35,6 +35,7 @@ Heartbeats::Heartbeats(Env& env, net::Peers& peers, net::Dispatcher& dispatcher,
       condemned_(env.metrics().counter("vortex_members_condemned", "members that this node has declared dead")),
       refutations_(env.metrics().counter("vortex_members_refutations", "suspicions of this node that it has refuted")),
       comparisons_(env.metrics().counter("vortex_members_comparisons", "comparisons of whole directories")),
+      late_(env.metrics().counter("vortex_heartbeats_late", "times that this process did not run when it wanted to")),
       tasks_(env.loop()) {
   auto answer = [this](net::Context& context, net::HeartbeatRequest& request) { return serve(context, request); };
   dispatcher.on<net::Heartbeat>(answer);
@@ -123,6 +124,8 @@ Duration Heartbeats::period_of(const Link& link) const {
 }
 
 void Heartbeats::arm(Instant at) {
+  // What is due already is no lateness of this process.
+  at = std::max(at, env_.now());
   if (stopped_ || (timer_ != kNoTimer && timer_at_ <= at)) return;
   env_.clock().cancel(timer_);
   timer_at_ = at;
@@ -135,8 +138,10 @@ void Heartbeats::arm(Instant at) {
 
 void Heartbeats::tick() {
   Instant now = env_.now();
-  if (now - timer_at_ > options_.interval / kLateShare)
-    for (auto& [id, link] : links_) link->watch.excuse(now);
+  if (now - timer_at_ > options_.interval / kLateShare) {
+    late_.add();
+    for (auto& [id, link] : links_) link->watch.late(now, now - timer_at_, times_of(*link));
+  }
   if (refute_) refute();
   if (choose_again_ || (options_.topology == Topology::ring && now >= randoms_until_)) choose_links(now);
   bool hurry = std::exchange(hurry_, false);
@@ -154,7 +159,7 @@ void Heartbeats::tick() {
     next = std::min(next, due);
   }
   retry_dead(now);
-  arm(std::max(next, now + options_.interval / 12));
+  arm(std::max(next, now + std::min(options_.interval, options_.lease / 3) / 12));
 }
 
 // One of the two calls, and the other one answers; if the one who should does not, the other does. Partners need
@@ -250,9 +255,7 @@ void Heartbeats::answered(Beat& beat, Result<net::Reply<net::Heartbeat>> result)
   // acknowledgement names others.
   const bool all_named = response.moved_on.size() < kMovedOnMax;
   if (all_named) ledger_.acknowledge(link.id, beat.boot_epoch, beat.sent);
-  Status taken = take_pulse(link, response.pulse);
-  if (!taken.ok())
-    env_.log().warn("members", "news that make no sense", Field("from", link.id), Field("error", taken.error()));
+  take_pulse(link, response.pulse);
 }
 
 Result<net::HeartbeatResponse> Heartbeats::serve(net::Context& context, net::HeartbeatRequest& request) {
@@ -274,7 +277,7 @@ Result<net::HeartbeatResponse> Heartbeats::serve(net::Context& context, net::Hea
   Instant now = env_.now();
   Link& link = link_to(id);
   if (!hear(link, context.peer->boot_epoch, now)) return Error(Code::stale, "a heartbeat of an older life");
-  RETURN_IF_ERROR(take_pulse(link, request.pulse));
+  take_pulse(link, request.pulse);
   response.pulse = pulse_for(link);
   ledger_.promise(id, now + options_.lease);
   return response;
@@ -285,6 +288,7 @@ bool Heartbeats::hear(Link& link, std::uint64_t boot_epoch, Instant now) {
   if (!ledger_.hear(link.id, boot_epoch, now)) return false;
   link.watch.heard(now);
   link.last_exchange = now;
+  reached_somebody(now);
   if (before != 0 && boot_epoch != before) {
     link.gossip.forget();
     if (on_doubt_) on_doubt_(link.id);
@@ -295,13 +299,15 @@ bool Heartbeats::hear(Link& link, std::uint64_t boot_epoch, Instant now) {
 net::Pulse Heartbeats::pulse_for(Link& link) {
   net::Pulse pulse;
   bool more = link.gossip.tell(directory_, options_.self, pulse);
-  if (more) {
+  // The other ones ask for the rest themselves.
+  if (more && (link.watched || link.random)) {
     link.next_beat = std::min(link.next_beat, env_.now() + options_.interval / kHurryShare);
     arm(link.next_beat);
   }
   // It must hear what is said of it, however long ago that was.
   if (link.said != Health::alive && link.said_of != directory_.life(link.id)) link.said = Health::alive;
-  Health worst = std::max(directory_.health(link.id), link.said);
+  Health known = directory_.silent(link.id) ? Health::alive : directory_.health(link.id);
+  Health worst = std::max(known, link.said);
   if (worst != Health::alive)
     if (auto peer = directory_.find(link.id)) {
       peer->health = worst;
@@ -333,14 +339,16 @@ void Heartbeats::believe_ourselves(std::vector<Member>& news) {
     if (knows_better(member)) member.health = Health::alive;
 }
 
-Status Heartbeats::take_pulse(Link& link, net::Pulse& pulse) {
+// News that are refused (a limit is reached here) are no reason to do without the sign of life.
+void Heartbeats::take_pulse(Link& link, net::Pulse& pulse) {
   believe_ourselves(pulse.news);
   Status taken = link.gossip.hear(directory_, pulse);
+  if (!taken.ok())
+    env_.log().warn("members", "news that make no sense", Field("from", link.id), Field("error", taken.error()));
   if (refute_) refute();
   notice_difference(link, pulse, env_.now());
   bool behind = pulse.settings > settings_version_ || pulse.key_epoch > key_epoch_;
   if (behind && on_behind_) on_behind_(link.id);
-  return taken;
 }
 
 // Forgets those with whom nothing was exchanged for long.

@@ -94,7 +94,7 @@ class Heartbeats {
   void answered(Beat& beat, Result<net::Reply<net::Heartbeat>> result);
   Result<net::HeartbeatResponse> serve(net::Context& context, net::HeartbeatRequest& request);
   net::Pulse pulse_for(Link& link);
-  Status take_pulse(Link& link, net::Pulse& pulse);
+  void take_pulse(Link& link, net::Pulse& pulse);
   bool hear(Link& link, std::uint64_t boot_epoch, Instant now);
   bool knows_better(const Member& said);
   void believe_ourselves(std::vector<Member>& news);
@@ -105,6 +105,9 @@ class Heartbeats {
   Task<void> ask(NodeId helper, NodeId about, std::size_t round, Duration patience);
   Task<Result<net::Reply<net::Probe>>> probe(net::Context context, net::ProbeRequest request);
   void say(const NodeId& id, Health health);
+  void condemn(Link& link, Instant now);
+  bool cut_off(const Link& link) const;
+  void reached_somebody(Instant now);
   void refute();
   void retry_dead(Instant now);
   WatchTimes times_of(const Link& link) const;
@@ -136,6 +139,9 @@ class Heartbeats {
 
   std::map<NodeId, std::unique_ptr<Link>> links_;
   std::set<NodeId> partners_, randoms_;
+  // Whom this node takes for dead while it reaches nobody; and when it last reached anybody.
+  std::vector<NodeId> silent_;
+  Instant reached_at_;
   // How far the farthest neighbours on the ring are, after and before us.
   std::uint64_t reach_after_ = ~std::uint64_t(0), reach_before_ = ~std::uint64_t(0);
   Instant randoms_until_;
@@ -152,7 +158,7 @@ class Heartbeats {
   Instant next_comparison_;
   bool stopped_ = true;
 
-  Counter &beats_, &suspicions_, &condemned_, &refutations_, &comparisons_;
+  Counter &beats_, &suspicions_, &condemned_, &refutations_, &comparisons_, &late_;
   TaskGroup tasks_;
 };
 

@@ -68,6 +68,7 @@ Task<Status> Heartbeats::compare_with(net::Target peer, Duration timeout) {
     net::CallOptions options(deadline - env_.now());
     auto reply = co_await peers_.call<net::CompareMembers>(peer, std::move(request), std::move(options));
     if (!reply.ok()) co_return std::move(reply).error();
+    reached_somebody(env_.now());
     net::CompareMembersResponse& answer = reply->response;
     bool senseless = answer.buckets.size() != Directory::kBuckets || answer.next > Directory::kBuckets ||
                      (first < Directory::kBuckets && answer.next <= first);

@@ -29,6 +29,11 @@ void Heartbeats::changed(const Member& now, const MemberChange& change) {
   if (now.id == options_.self && now.health != Health::alive) refute_ = true;
   last_change_ = env_.now();
   auto link = links_.find(now.id);
+  // What was not heard of the life before means nothing for this one.
+  if (change.life && link != links_.end()) {
+    Watch& watch = link->second->watch;
+    change.rebooted ? watch.begin(env_.now()) : watch.refuted(env_.now(), times_of(*link->second));
+  }
   bool linked = link != links_.end() && (link->second->watched || link->second->random);
   bool concerns = change.added || change.health || change.decision;
   if (concerns && (linked || options_.topology == Topology::all_to_all || partners_.contains(now.id) || near(now.id)))
@@ -79,7 +84,7 @@ void Heartbeats::choose_links(Instant now) {
     link.partner = partners_.contains(id);
     if (link.watched) continue;
     link.watched = true;
-    link.watch.excuse(now);
+    link.watch.begin(now);
     begin(link);
   }
   for (const NodeId& id : randoms) {

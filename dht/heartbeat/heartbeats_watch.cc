@@ -32,14 +32,41 @@ void Heartbeats::look_at(Link& link, Instant now) {
       ask_others(link);
       return;
     case Watch::Action::suspect:
+      link.withheld = cut_off(link);
+      if (link.withheld) return;
       suspicions_.add();
       say(link.id, Health::suspect);
       return;
     case Watch::Action::condemn:
-      condemned_.add();
-      say(link.id, Health::dead);
+      condemn(link, now);
       return;
   }
+}
+
+// Whoever reaches nobody at all is probably the one that is cut off: what it thinks of others is its own affair.
+bool Heartbeats::cut_off(const Link& link) const {
+  if (reached_at_ > link.watch.asked_at()) return false;
+  return link.watch.unanswered() || (!link.watch.had_helpers() && !silent_.empty());
+}
+
+void Heartbeats::condemn(Link& link, Instant now) {
+  if (cut_off(link)) {
+    env_.log().info("members", "this node reaches nobody, nor this member", Field("id", link.id));
+    silent_.push_back(link.id);
+    directory_.set_silent(link.id, true);
+  } else if (link.withheld) {
+    // It must be able to refute it first.
+    link.watch.begin(now);
+  } else {
+    condemned_.add();
+    say(link.id, Health::dead);
+  }
+}
+
+// Whom it took for dead meanwhile is looked at again, with the help of others.
+void Heartbeats::reached_somebody(Instant now) {
+  reached_at_ = now;
+  for (const NodeId& id : std::exchange(silent_, {})) directory_.set_silent(id, false);
 }
 
 // The connection may be what is wrong, so this node looks for itself by a new one.
@@ -76,6 +103,7 @@ Task<void> Heartbeats::ask(NodeId helper, NodeId about, std::size_t round, Durat
   net::CallOptions options(patience);
   auto reply = co_await peers_.call<net::Probe>(std::move(target), std::move(request), std::move(options));
   auto found = links_.find(about);
+  if (reply.ok()) reached_somebody(env_.now());
   if (!reply.ok() || found == links_.end() || found->second->round != round) co_return;
   Link& link = *found->second;
   link.watch.answered(reply->response.reached, env_.now(), times_of(link));

@@ -43,6 +43,7 @@ struct Heartbeats::Link {
   Instant connect_after;  // a failed attempt is not repeated before
   Instant differs_since;  // the directories, with nothing new on either side; zero: they do not
   std::size_t round = 0;  // of questions to others
+  bool withheld = false;  // the suspicion was told to nobody, since this node reached nobody
   // Others say this of it in this life, and we hear it: it is told, so that it can refute it.
   Health said = Health::alive;
   Life said_of;

@@ -11,20 +11,41 @@ void Watch::heard(Instant now) {
   if (heard_ > since_) accrual_.gap(now - heard_);
   heard_ = std::max(heard_, now);
   broken_ = false;
-  if (state_ >= State::suspect && flaps_ < kFlapsMax) ++flaps_;
-  if (state_ >= State::suspect) flapped_ = now;
+  if (state_ >= State::suspect) flapped(now);
   if (state_ != State::well) become(State::well, now);
 }
 
-void Watch::excuse(Instant now) {
-  since_ = now;
-  broken_ = false;
-  if (state_ == State::asking || state_ == State::suspect) become(State::well, now);
+// A suspicion was not true.
+void Watch::flapped(Instant now) {
+  if (flaps_ < kFlapsMax) ++flaps_;
+  flapped_ = now;
 }
 
-void Watch::asked(std::size_t helpers, Instant) {
+void Watch::begin(Instant now) {
+  since_ = now;
+  broken_ = false;
+  become(State::well, now);
+}
+
+void Watch::late(Instant now, Duration by, const WatchTimes& times) {
+  // After long the peers have given this observer up, too, and connections are made anew.
+  bool long_time = by >= 2 * times.period;
+  since_ = long_time ? now : std::min(now, std::max(heard_, since_) + by);
+  entered_ = long_time ? now : std::min(now, entered_ + by);
+  not_before_ = now + std::min(by / 2, times.period);
+  broken_ = false;
+}
+
+void Watch::refuted(Instant now, const WatchTimes& times) {
+  if (state_ >= State::suspect) flapped(now);
+  begin(now);
+  excused_until_ = now + kExcusedPeriods * times.period;
+}
+
+void Watch::asked(std::size_t helpers, Instant now) {
   helpers_ = helpers;
   answers_ = 0;
+  asked_at_ = now;
 }
 
 void Watch::answered(bool reached, Instant now, const WatchTimes& times) {
@@ -32,7 +53,7 @@ void Watch::answered(bool reached, Instant now, const WatchTimes& times) {
   if (!reached || (state_ != State::asking && state_ != State::suspect)) return;
   // Only the way from here to there is bad.
   broken_ = false;
-  excused_until_ = now + 4 * times.period;
+  excused_until_ = now + kExcusedPeriods * times.period;
   become(State::well, now);
 }
 
@@ -41,6 +62,7 @@ Watch::Action Watch::tick(Instant now, const WatchTimes& times) {
     --flaps_;
     flapped_ = now;
   }
+  if (now < not_before_) return Action::none;
   switch (state_) {
     case State::well: {
       if (now < excused_until_) return Action::none;
@@ -59,8 +81,7 @@ Watch::Action Watch::tick(Instant now, const WatchTimes& times) {
     }
     case State::suspect: {
       // Where nobody at all answers, the observer is more likely to be the one that is cut off.
-      bool alone = helpers_ > 0 && answers_ == 0;
-      if (now < entered_ + times.confirm * (alone ? kAlonePatience : 1)) return Action::none;
+      if (now < entered_ + times.confirm * (unanswered() ? kAlonePatience : 1)) return Action::none;
       become(State::dead, now);
       return Action::condemn;
     }

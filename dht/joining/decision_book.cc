@@ -65,6 +65,9 @@ void put(Batch& batch, ByteVector name, const T& value) {
   write.value = sealed(value);
 }
 
+// What no directory would take in is not decided either.
+Error zone_too_long() { return Error(Code::invalid_argument, "the zone's name is too long"); }
+
 // Whoever follows the decisions looks at this one record.
 void note_change(Batch& batch) {
   Write& write = batch.writes.emplace_back();
@@ -152,6 +155,7 @@ Task<Result<Decision>> DecisionBook::decide(NodeId id, Change change, Duration t
 }
 
 Task<Result<Decision>> DecisionBook::admit(NodeId id, std::string zone, std::uint64_t capacity, Duration timeout) {
+  if (zone.size() > kZoneNameMax) co_return zone_too_long();
   Change change = [zone = std::move(zone), capacity](std::optional<Decision>& decision) -> Result<bool> {
     if (!decision) decision.emplace();
     if (decision->standing == Standing::evicted)
@@ -163,7 +167,7 @@ Task<Result<Decision>> DecisionBook::admit(NodeId id, std::string zone, std::uin
     decision->capacity = capacity;
     return true;
   };
-  return decide(id, std::move(change), timeout);
+  co_return co_await decide(id, std::move(change), timeout);
 }
 
 Task<Result<Decision>> DecisionBook::set_standing(NodeId id, Standing standing, Duration timeout) {
@@ -179,6 +183,7 @@ Task<Result<Decision>> DecisionBook::set_standing(NodeId id, Standing standing, 
 }
 
 Task<Result<Decision>> DecisionBook::describe(NodeId id, std::string zone, std::uint64_t capacity, Duration timeout) {
+  if (zone.size() > kZoneNameMax) co_return zone_too_long();
   Change change = [zone = std::move(zone), capacity](std::optional<Decision>& decision) -> Result<bool> {
     if (!decision) return Error(Code::not_found, "no such member");
     if (!belongs(decision->standing)) return Error(Code::permission_denied, "not a member any more");
@@ -187,7 +192,7 @@ Task<Result<Decision>> DecisionBook::describe(NodeId id, std::string zone, std::
     decision->capacity = capacity;
     return true;
   };
-  return decide(id, std::move(change), timeout);
+  co_return co_await decide(id, std::move(change), timeout);
 }
 
 Task<Result<net::ClusterSettings>> DecisionBook::change_settings(Topology topology, std::uint32_t heartbeat_ms,

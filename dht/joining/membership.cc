@@ -163,11 +163,7 @@ Status Membership::begin(Member self) {
 
 // Something has changed in the directory.
 void Membership::noticed(const Member& now, const MemberChange& change) {
-  if (now.health != Health::dead || !belongs(now.standing)) {
-    dead_since_.erase(now.id);
-  } else if (change.health || change.added) {
-    dead_since_.emplace(now.id, env_.now());
-  }
+  note_absence(now);
   route_by(now, change);
   if (now.id == id()) {
     if (change.decision) tasks_.spawn(keep_decision(now));
@@ -178,6 +174,16 @@ void Membership::noticed(const Member& now, const MemberChange& change) {
   Error reason(Code::permission_denied, "not a member any more");
   peers_.close(now.id, reason);
   server_.close_channels(now.id, reason);
+}
+
+void Membership::note_absence(const Member& now) {
+  if (!belongs(now.standing)) {
+    absent_.erase(now.id);
+  } else if (now.health == Health::dead) {
+    absent_.try_emplace(now.id, Absence{env_.now(), std::nullopt}).first->second.back_since.reset();
+  } else if (auto known = absent_.find(now.id); known != absent_.end() && !known->second.back_since) {
+    known->second.back_since = env_.now();
+  }
 }
 
 Task<void> Membership::stop() {

@@ -138,6 +138,7 @@ class Membership {
   // membership_stay.cc
   Task<void> stay();
   Task<void> find_others();
+  void note_absence(const Member& now);
   void note_lost(Instant now);
   void route_by(const Member& now, const MemberChange& change);
   void fill_routes();
@@ -145,7 +146,10 @@ class Membership {
   Task<Status> remember_contacts();
   void add_silent(std::vector<Member>& members) const;
   void catch_up_with(const NodeId& id);
-  Task<void> catch_up(NodeId id);
+  void catch_up_with(net::Target from);
+  Task<void> catch_up(net::Target from);
+  Task<Status> take_secret(net::Target from);
+  std::uint32_t add_evicted(std::size_t first, std::vector<Member>& members) const;
   Result<net::CatchUpResponse> serve_catch_up(net::Context& context, net::CatchUpRequest& request);
 
   Env& env_;
@@ -164,16 +168,22 @@ class Membership {
   Kademlia kademlia_;
   std::function<void(const NodeId&, const Error&)> on_down_;
   std::function<Duty()> duty_;
-  Version followed_ = 0;       // the decisions are carried out up to here
-  Version due_keys_ = 0;       // the version of the keys that is to be replaced; 0: none is
-  bool describe_ = false;      // the operator says something new of this node
-  std::set<NodeId> refusals_;  // members that take this node for evicted
-  std::map<NodeId, Instant> dead_since_;
+  Version followed_ = 0;                // the decisions are carried out up to here
+  std::map<NodeId, Decision> unheard_;  // those that cannot be, about members that this node does not know
+  Version due_keys_ = 0;                // the version of the keys that is to be replaced; 0: none is
+  bool describe_ = false;               // the operator says something new of this node
+  std::set<NodeId> refusals_;           // members that take this node for evicted
+  // Who is dead, or came back so lately that it may be dead again soon.
+  struct Absence {
+    Instant since;
+    std::optional<Instant> back_since;
+  };
+  std::map<NodeId, Absence> absent_;
   std::uint64_t observer_ = 0;
   bool started_ = false;
   bool catching_up_ = false;
   std::uint64_t saves_ = 0, saved_ = 0;
-  bool saving_ = false;
+  bool saving_ = false, remembering_ = false;
   Event saved_event_;
   std::uint64_t remembered_changes_ = 0;  // of the directory, as of the last list of contacts
   std::size_t remembered_ = 0;            // members in that list that belong

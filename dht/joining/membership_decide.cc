@@ -8,7 +8,6 @@
 namespace vortex::dht {
 
 namespace {
-constexpr std::uint32_t kHeartbeatMsMin = 50, kHeartbeatMsMax = 10'000;
 constexpr Duration kDescribeWithin = seconds(5);
 constexpr Duration kFollowWithin = seconds(5);
 // Addresses in a token, besides that of the node that makes it.
@@ -52,8 +51,8 @@ Task<Result<Member>> Membership::decide(NodeId id, Standing standing, Duration t
 Task<Result<net::ClusterSettings>> Membership::change_settings(Topology topology, Duration heartbeat,
                                                                Duration timeout) {
   if (!started_ || !decisions_) co_return not_begun();
-  if (heartbeat < milliseconds(kHeartbeatMsMin) || heartbeat > milliseconds(kHeartbeatMsMax))
-    co_return Error(Code::invalid_argument, "heartbeats go every 50 ms to 10 s");
+  if (heartbeat < kHeartbeatMin || heartbeat > kHeartbeatMax)
+    co_return Error(Code::invalid_argument, "heartbeats go every 20 ms to 10 s");
   auto heartbeat_ms = static_cast<std::uint32_t>(to_ms(heartbeat));
   auto changing = decisions_->change_settings(topology, heartbeat_ms, timeout);
   CO_ASSIGN_OR_RETURN(net::ClusterSettings settings, co_await std::move(changing));
@@ -62,10 +61,14 @@ Task<Result<net::ClusterSettings>> Membership::change_settings(Topology topology
   co_return settings;
 }
 
-// False when this node does not know the member.
+// False when this node does not know where the member is. Who must not come in is known all the same.
 bool Membership::carry_out(const NodeId& id, const Decision& decision) {
   auto member = directory_.find(id);
-  if (!member) return false;
+  if (!member && belongs(decision.standing)) return false;
+  if (!member) {
+    member.emplace();
+    member->id = id;
+  }
   if (decision.decided <= member->decided) return true;
   member->decided = decision.decided;
   member->standing = decision.standing;
@@ -91,6 +94,7 @@ Task<void> Membership::describe_self() {
 Task<void> Membership::follow() {
   if (!decisions_ || duty_of(duty_) == Duty::none) {
     followed_ = 0;
+    unheard_.clear();
     co_return;
   }
   Status followed = co_await follow_all();
@@ -104,10 +108,13 @@ Task<void> Membership::follow() {
 
 Task<Status> Membership::follow_all() {
   CO_ASSIGN_OR_RETURN(Version latest, co_await decisions_->latest(kFollowWithin));
+  // Whom this node did not know it may have heard of since.
+  std::erase_if(unheard_, [this](const auto& it) { return carry_out(it.first, it.second); });
   if (latest == followed_) co_return Status();
   CO_ASSIGN_OR_RETURN(AllDecisions decisions, co_await decisions_->all(kFollowWithin));
-  bool complete = true;
-  for (const auto& [member, decision] : decisions.members) complete = carry_out(member, decision) && complete;
+  unheard_.clear();
+  for (const auto& [member, decision] : decisions.members)
+    if (!carry_out(member, decision)) unheard_.emplace(member, decision);
   std::uint32_t settings = state_.settings.version, epoch = key_epoch();
   if (decisions.settings) adopt(*decisions.settings);
   std::vector<net::ClusterKeyCopy> keys;
@@ -116,11 +123,13 @@ Task<Status> Membership::follow_all() {
     copy.epoch = key.epoch;
     copy.secret = key.secret;
   }
+  // Who must not have the secret is on the disk before it.
+  bool rekeyed = !keys.empty() && keys.front().epoch > epoch;
+  if (rekeyed) CO_RETURN_IF_ERROR(co_await remember_contacts());
   adopt_keys(keys);
   if (settings != state_.settings.version || epoch != key_epoch()) CO_RETURN_IF_ERROR(co_await save_state());
   due_keys_ = decisions.secret_is_due ? decisions.keys_version : 0;
-  // Whom this node does not know yet it will hear of.
-  if (complete) followed_ = latest;
+  followed_ = latest;
   co_return Status();
 }
 

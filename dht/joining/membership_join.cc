@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "dht/joining/call_once.h"
 #include "dht/joining/membership.h"
+#include "net/tls_stream.h"
 
 namespace vortex::dht {
 
@@ -17,6 +18,18 @@ static_assert(kDecideWithin < kJoinAttempt);
 
 // Trying the same again may help.
 bool passes(const Error& error) { return code_info(error.code()).retry_may_help; }
+
+// Is it there? Its key says so over TLS, whatever else is open there.
+Task<Status> look_at(Env& env, const net::Identity& self, Address address, NodeId who) {
+  Instant deadline = env.now() + kLookAtAddress;
+  auto connecting = with_deadline<std::unique_ptr<Connection>>(env, deadline, env.network().connect(address));
+  CO_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, co_await std::move(connecting));
+  net::TlsContext context(self);
+  net::TlsStream stream(context, std::move(connection), net::TlsSide::client, who);
+  Status proven = co_await with_deadline<void>(env, deadline, stream.handshake());
+  stream.close();
+  co_return proven;
+}
 }  // namespace
 
 Task<Status> Membership::join(net::JoinToken token, Duration timeout) {
@@ -77,6 +90,10 @@ Task<Result<net::Reply<net::Join>>> Membership::serve_join(net::Context context,
   if (!started_ || !decisions_) co_return Error(Code::busy, "this node lets nobody in yet");
   if (request.address.host.empty() || request.address.port == 0)
     co_return Error(Code::invalid_argument, "a member must say where it listens");
+  if (request.address.host.size() > kHostNameMax)
+    co_return Error(Code::invalid_argument, "the host's name is too long");
+  if (directory_.size() >= kMembersMax && !directory_.knows(newcomer))
+    co_return Error(Code::busy, "the member directory is full");
   CO_RETURN_IF_ERROR(co_await replace_at(request.address, newcomer));
   auto admitting = decisions_->admit(newcomer, request.zone, request.capacity, kDecideWithin);
   CO_ASSIGN_OR_RETURN(Decision decision, co_await std::move(admitting));
@@ -97,11 +114,13 @@ Task<Result<net::Reply<net::Join>>> Membership::serve_join(net::Context context,
   response.self = *directory_.find(newcomer);
   response.contacts = sample_alive(directory_, newcomer, kContactsGiven, env_.random());
   response.contacts.push_back(*directory_.find(id()));
+  (void)add_evicted(0, response.contacts);
   co_return net::Reply<net::Join>(std::move(response));
 }
 
-// A machine that lost its disk comes back as somebody new at the address of the one it was. If somebody else is there
-// now, that one is evicted; if it is there itself, the newcomer is mistaken.
+// A machine that lost its disk comes back as somebody new at the address of the one it was. Where the newcomer itself
+// is found there, and the old one is dead, that one is evicted. Otherwise the newcomer may be mistaken about where it
+// is.
 Task<Status> Membership::replace_at(Address address, NodeId newcomer) {
   std::vector<NodeId> before;
   for (std::size_t place = 0; place < directory_.size(); ++place) {
@@ -110,20 +129,17 @@ Task<Status> Membership::replace_at(Address address, NodeId newcomer) {
   }
   for (const NodeId& old : before) {
     if (old == id()) co_return Error(Code::exists, "the address is this node's own");
-    net::ProbeRequest request;
-    request.id = old;
-    request.address = address;
-    net::Target target(old, address);
-    auto reply =
-        co_await call_once<net::Probe>(env_, board_, handshaker_, target, request, env_.now() + kLookAtAddress);
-    if (reply.ok()) co_return Error(Code::exists, "member " + old.short_hex() + " is alive at " + address.to_string());
-    // Nobody at all there is no proof: the old one may be starting again, and the newcomer mistaken about its address.
-    // Without TLS a newcomer only says that it has not joined yet, which is `busy`.
-    bool somebody_else = reply.is(Code::unauthenticated) || reply.is(Code::wrong_cluster) ||
-                         (reply.is(Code::busy) && directory_.health(old) == Health::dead);
-    if (!somebody_else)
-      co_return Error(Code::busy,
-                      "cannot tell whether " + old.short_hex() + " or the newcomer is at " + address.to_string());
+    std::string name = old.short_hex();
+    Status there = co_await look_at(env_, state_.identity, address, newcomer);
+    if (there.is(Code::cancelled)) co_return there;
+    if (!there.ok()) {
+      Status still = co_await look_at(env_, state_.identity, address, old);
+      if (still.ok()) co_return Error(Code::exists, "member " + name + " is alive at " + address.to_string());
+      co_return Error(Code::busy, "this node does not find the newcomer at " + address.to_string() +
+                                      ", which is the address of member " + name);
+    }
+    if (directory_.health(old) != Health::dead)
+      co_return Error(Code::busy, "member " + name + ", whose address this is, is not known to be dead yet");
     env_.log().info("members", "a member is replaced by another at its address", Field("old", old),
                     Field("new", newcomer));
     auto decided = co_await decide(old, Standing::evicted, kDecideWithin);

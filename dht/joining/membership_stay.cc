@@ -17,6 +17,11 @@ constexpr Duration kLookForPause = seconds(15);
 constexpr Duration kFillRoutes = seconds(30);
 // Every member is looked at, so not often where nothing changes but that a call may have failed.
 constexpr Duration kFillAnyway = std::chrono::minutes(3);
+// Whoever was dead must be back for so much of the time after which it is lost.
+constexpr int kStaysShare = 4;
+// Of those evicted, in one answer; and of one of them without its texts.
+constexpr std::size_t kEvictedBytes = 64 * kKiB;
+constexpr std::size_t kMemberBytes = 96;
 }  // namespace
 
 Task<void> Membership::stay() {
@@ -64,7 +69,7 @@ Task<void> Membership::find_others() {
   for (net::Target& target : targets) {
     Status compared = co_await heartbeats_.compare_with(target, kTalkWithin);
     if (compared.is(Code::cancelled)) co_return;
-    if (compared.is(Code::stale)) catch_up_with(target.id);
+    if (compared.is(Code::stale)) catch_up_with(target);
     if (!compared.ok()) continue;
     found_ = true;
     co_return;
@@ -124,9 +129,14 @@ void Membership::fill_routes() {
   }
 }
 
+// Whoever lives for moments only, now and then, is as good as dead all the time.
 void Membership::note_lost(Instant now) {
-  for (const auto& [member, since] : dead_since_)
-    if (now - since >= options_.evict_after) directory_.set_lost(member, true);
+  auto stays = [&](const auto& it) {
+    return it.second.back_since && now - *it.second.back_since >= options_.evict_after / kStaysShare;
+  };
+  std::erase_if(absent_, stays);
+  for (const auto& [member, absence] : absent_)
+    if (!absence.back_since && now - absence.since >= options_.evict_after) directory_.set_lost(member, true);
 }
 
 // Where there is room, those too who seem dead: perhaps it was this node that was cut off.
@@ -139,6 +149,10 @@ void Membership::add_silent(std::vector<Member>& members) const {
 
 // Some to begin with at the next start, and all those that must not come back.
 Task<Status> Membership::remember_contacts() {
+  while (remembering_) {
+    bool woken = co_await saved_event_.wait();
+    if (!woken) co_return Code::cancelled;
+  }
   std::uint64_t changes = directory_.changes();
   std::vector<Member> members = sample_alive(directory_, id(), options_.contacts_max, env_.random());
   add_silent(members);
@@ -152,55 +166,91 @@ Task<Status> Membership::remember_contacts() {
   // Whether they live is for the next start to find out.
   for (Member& member : members)
     if (belongs(member.standing)) member.health = Health::alive;
-  CO_RETURN_IF_ERROR(co_await store_.save_contacts(members));
+  remembering_ = true;
+  Status saved = co_await store_.save_contacts(members);
+  remembering_ = false;
+  saved_event_.notify_all();
+  CO_RETURN_IF_ERROR(saved);
   remembered_changes_ = changes;
   remembered_ = contacts;
   co_return Status();
 }
 
 void Membership::catch_up_with(const NodeId& id) {
-  if (catching_up_ || !started_) return;
-  catching_up_ = true;
-  tasks_.spawn(catch_up(id));
+  auto member = directory_.find(id);
+  if (member) catch_up_with(net::Target(id, member->address));
 }
 
-// Over a connection that proves only who this node is, since it may not know the secret any more.
-Task<void> Membership::catch_up(NodeId id) {
-  auto member = directory_.find(id);
-  Status status = Error(Code::not_found, "not a member that this node knows");
-  if (member) {
-    net::Presented presented;
-    presented.proves = net::Proves::identity;
-    presented.cluster = state_.cluster;
-    net::SecureHandshaker handshaker(env_.random(), local_end(), credentials_, std::move(presented));
-    net::Target target(id, member->address);
-    net::CatchUpRequest request;
-    auto answer = co_await call_once<net::CatchUp>(env_, board_, handshaker, target, request, env_.now() + kTalkWithin);
-    if (answer.ok()) {
-      bool newer = answer->settings.version > state_.settings.version;
-      if (newer) adopt(answer->settings);
-      bool rekeyed = adopt_keys(answer->keys);
-      status = Status();
-      if (newer || rekeyed) status = co_await save_state();
-    } else {
-      status = std::move(answer).error();
-    }
-  }
+void Membership::catch_up_with(net::Target from) {
+  if (catching_up_ || !started_) return;
+  catching_up_ = true;
+  tasks_.spawn(catch_up(std::move(from)));
+}
+
+Task<void> Membership::catch_up(net::Target from) {
+  std::string address = from.address.to_string();
+  Status status = co_await take_secret(std::move(from));
   if (!status.ok() && !status.is(Code::cancelled)) {
-    env_.log().info("members", "cannot catch up", Field("with", id), Field("error", status.error()));
+    env_.log().info("members", "cannot catch up", Field("with", address), Field("error", status.error()));
     // Whoever is asked next may know more; not at once.
     (void)co_await sleep_for(env_, kLook);
   }
   catching_up_ = false;
 }
 
-Result<net::CatchUpResponse> Membership::serve_catch_up(net::Context& context, net::CatchUpRequest&) {
+// Over connections that prove only who this node is, since it may not know the secret any more. It knows who was
+// evicted, here and on its disk, before it has what those must not have.
+Task<Status> Membership::take_secret(net::Target from) {
+  net::Presented presented;
+  presented.proves = net::Proves::identity;
+  presented.cluster = state_.cluster;
+  net::SecureHandshaker handshaker(env_.random(), local_end(), credentials_, std::move(presented));
+  Instant deadline = env_.now() + kTalkWithin;
+  net::CatchUpRequest request;
+  std::optional<net::CatchUpResponse> first;
+  do {
+    auto calling = call_once<net::CatchUp>(env_, board_, handshaker, from, request, deadline);
+    CO_ASSIGN_OR_RETURN(net::CatchUpResponse answer, co_await std::move(calling));
+    if (answer.next != 0 && answer.next <= request.first)
+      co_return Error(Code::bad_message, "an answer that leads nowhere");
+    for (const Member& member : answer.evicted) {
+      if (member.standing != Standing::evicted) co_return Error(Code::bad_message, "somebody else than was asked for");
+      auto merged = directory_.merge(member);
+      if (!merged.ok()) co_return std::move(merged).error();
+    }
+    request.first = answer.next;
+    if (!first) first = std::move(answer);
+  } while (request.first != 0);
+  bool newer = first->settings.version > state_.settings.version;
+  if (newer) adopt(first->settings);
+  if (!first->keys.empty() && first->keys.front().epoch > key_epoch()) {
+    CO_RETURN_IF_ERROR(co_await remember_contacts());
+    newer = adopt_keys(first->keys) || newer;
+  }
+  if (newer) co_return co_await save_state();
+  co_return Status();
+}
+
+// Those that were evicted, from this place of the directory on, as many as fit; where the others begin.
+std::uint32_t Membership::add_evicted(std::size_t first, std::vector<Member>& members) const {
+  std::size_t bytes = 0;
+  for (std::size_t place = first; place < directory_.size(); ++place) {
+    if (directory_.standing_at(place) != Standing::evicted) continue;
+    if (bytes > kEvictedBytes) return static_cast<std::uint32_t>(place);
+    members.push_back(directory_.at(place));
+    bytes += kMemberBytes + members.back().address.host.size() + members.back().zone.size();
+  }
+  return 0;
+}
+
+Result<net::CatchUpResponse> Membership::serve_catch_up(net::Context& context, net::CatchUpRequest& request) {
   bool known = credentials_.standing(context.peer->id) == net::Standing::member;
   if (!started_ || !known) return Error(Code::permission_denied, "not a member of this cluster");
   if (!context.peer->encrypted) return Error(Code::permission_denied, "the secret is told over TLS only");
   net::CatchUpResponse response;
   response.keys = key_copies();
   response.settings = state_.settings;
+  response.next = add_evicted(request.first, response.evicted);
   return response;
 }
 

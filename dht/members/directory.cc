@@ -12,7 +12,7 @@ namespace vortex::dht {
 namespace {
 constexpr std::uint64_t kMiBBits = 20;
 constexpr std::uint64_t kEpochMax = 0xffffffff;
-constexpr std::uint64_t kDecidedMax = (std::uint64_t(1) << 56) - 1;
+constexpr std::uint64_t kDecidedMax = (std::uint64_t(1) << 55) - 1;
 constexpr std::size_t kIndexMin = 64;
 
 std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
@@ -68,15 +68,18 @@ struct Directory::Entry {
   std::uint16_t zone = 0;
   std::uint32_t changed = 0;  // position of the last change
   std::uint32_t capacity_mib = 0;
-  std::uint64_t decided : 56;
+  std::uint64_t decided : 55;
   std::uint64_t health : 2;
   std::uint64_t standing : 3;
   std::uint64_t named : 1;  // host is a number of hosts_
   std::uint64_t lost : 1;
+  std::uint64_t silent : 1;
   std::uint64_t unused : 1;
 
-  Entry() : decided(0), health(0), standing(0), named(1), lost(0), unused(0) {}
+  Entry() : decided(0), health(0), standing(0), named(1), lost(0), silent(0), unused(0) {}
+  // As it is gossiped, and as this node sees it.
   Health health_now() const { return static_cast<Health>(health); }
+  Health health_seen() const { return silent ? Health::dead : health_now(); }
   void set_health(Health value) { health = static_cast<unsigned>(value) & 3; }
   Standing standing_now() const { return static_cast<Standing>(standing); }
 };
@@ -177,6 +180,12 @@ Member Directory::expand(const Entry& it) const {
   return member;
 }
 
+Member Directory::expand_as_seen(const Entry& it) const {
+  Member member = expand(it);
+  member.health = it.health_seen();
+  return member;
+}
+
 std::uint32_t Directory::digest_of(const Entry& it) const {
   std::array<std::uint64_t, 6> words;
   words[0] = it.id.prefix();
@@ -193,7 +202,7 @@ std::uint32_t Directory::digest_of(const Entry& it) const {
 void Directory::leave(const Entry& it) {
   bool here = belongs(it.standing_now());
   if (here) --belonging_;
-  if (here && it.health_now() != Health::dead) --alive_;
+  if (here && it.health_seen() != Health::dead) --alive_;
   std::uint32_t digest = digest_of(it);
   digest_ -= digest;
   digests_[bucket_of(it.id)] -= digest;
@@ -202,7 +211,7 @@ void Directory::leave(const Entry& it) {
 void Directory::enter(const Entry& it) {
   bool here = belongs(it.standing_now());
   if (here) ++belonging_;
-  if (here && it.health_now() != Health::dead) ++alive_;
+  if (here && it.health_seen() != Health::dead) ++alive_;
   std::uint32_t digest = digest_of(it);
   digest_ += digest;
   digests_[bucket_of(it.id)] += digest;
@@ -297,8 +306,12 @@ Result<MemberChange> Directory::merge(const Member& member) {
     leave(it);
     merged = merge_life(it, member, change);
     if (merged.ok()) merged = merge_decision(it, member, change);
+    if (change.life || it.health_now() == Health::dead) {
+      change.health = change.health || (it.silent && it.health_now() != Health::dead);
+      it.silent = 0;
+    }
     enter(it);
-    if (it.health_now() != Health::dead && it.lost) {
+    if (it.health_seen() != Health::dead && it.lost) {
       it.lost = 0;
       ++placement_changes_;
     }
@@ -321,8 +334,12 @@ Result<MemberChange> Directory::merge(const Member& member) {
 void Directory::announce(std::size_t place, const MemberChange& change) {
   log_change(place);
   if (change.added || change.decision) ++placement_changes_;
+  tell(place, change);
+}
+
+void Directory::tell(std::size_t place, const MemberChange& change) {
   if (observers_.empty()) return;
-  Member now = expand(entry(place));
+  Member now = expand_as_seen(entry(place));
   for (auto& [number, observer] : observers_) observer(now, change);
 }
 
@@ -339,7 +356,7 @@ Life Directory::life(const NodeId& id) const {
 
 Health Directory::health(const NodeId& id) const {
   auto place = place_of(id);
-  return place ? entry(*place).health_now() : Health::dead;
+  return place ? entry(*place).health_seen() : Health::dead;
 }
 
 Standing Directory::standing(const NodeId& id) const {
@@ -349,7 +366,7 @@ Standing Directory::standing(const NodeId& id) const {
 
 Member Directory::at(std::size_t place) const { return expand(entry(place)); }
 const NodeId& Directory::id_at(std::size_t place) const { return entry(place).id; }
-Health Directory::health_at(std::size_t place) const { return entry(place).health_now(); }
+Health Directory::health_at(std::size_t place) const { return entry(place).health_seen(); }
 Standing Directory::standing_at(std::size_t place) const { return entry(place).standing_now(); }
 
 bool Directory::address_is(std::size_t place, const Address& address) const {
@@ -357,15 +374,37 @@ bool Directory::address_is(std::size_t place, const Address& address) const {
 }
 
 void Directory::for_each(const std::function<void(const Member&)>& visit) const {
-  for (std::size_t place = 0; place < size_; ++place) visit(at(place));
+  for (std::size_t place = 0; place < size_; ++place) visit(expand_as_seen(entry(place)));
 }
 
 std::vector<Member> Directory::all() const {
   std::vector<Member> members;
   members.reserve(size_);
-  for (std::size_t place = 0; place < size_; ++place) members.push_back(at(place));
+  for (std::size_t place = 0; place < size_; ++place) members.push_back(expand_as_seen(entry(place)));
   std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) { return a.id < b.id; });
   return members;
+}
+
+void Directory::set_silent(const NodeId& id, bool silent) {
+  auto place = place_of(id);
+  if (!place || entry(*place).silent == (silent ? 1u : 0u)) return;
+  Entry& it = entry(*place);
+  if (it.health_now() == Health::dead) return;
+  leave(it);
+  it.silent = silent ? 1 : 0;
+  enter(it);
+  if (!silent && it.lost) {
+    it.lost = 0;
+    ++placement_changes_;
+  }
+  MemberChange change;
+  change.health = true;
+  tell(*place, change);
+}
+
+bool Directory::silent(const NodeId& id) const {
+  auto place = place_of(id);
+  return place && entry(*place).silent != 0;
 }
 
 void Directory::set_lost(const NodeId& id, bool lost) {

@@ -69,6 +69,12 @@ class Directory {
   Standing standing_at(std::size_t place) const;
   bool address_is(std::size_t place, const Address& address) const;
 
+  // Dead as far as this node can tell, who can reach nobody: an opinion that is not gossiped, since it may be this node
+  // that is cut off. It ends with any other news of the member's life. find() and at() tell what is gossiped; health(),
+  // health_at(), alive(), for_each(), all() and observers what this node thinks.
+  void set_silent(const NodeId& id, bool silent);
+  bool silent(const NodeId& id) const;
+
   // A member that has been dead for so long that it is no place for data. An opinion of this node, not gossiped.
   void set_lost(const NodeId& id, bool lost);
   bool lost(const NodeId& id) const;
@@ -109,6 +115,7 @@ class Directory {
   void grow_index();
   void put_index(std::size_t place);
   Member expand(const Entry& entry) const;
+  Member expand_as_seen(const Entry& entry) const;
   Address address_of(const Entry& entry) const;
   bool same_address(const Entry& entry, const Address& address) const;
   Status set_address(Entry& entry, const Address& address);
@@ -118,6 +125,7 @@ class Directory {
   bool says_the_same(const Entry& entry, const Member& member) const;
   Status fill(Entry& entry, const Member& member);
   void announce(std::size_t place, const MemberChange& change);
+  void tell(std::size_t place, const MemberChange& change);
   Status merge_life(Entry& entry, const Member& member, MemberChange& change);
   Status merge_decision(Entry& entry, const Member& member, MemberChange& change);
   std::uint32_t digest_of(const Entry& entry) const;

@@ -31,6 +31,7 @@ constexpr bool belongs(Standing standing) { return standing < Standing::left; }
 constexpr bool takes_data(Standing standing) { return standing == Standing::active; }
 
 inline constexpr Duration kHeartbeatInterval = milliseconds(300);
+inline constexpr Duration kHeartbeatMin = milliseconds(20), kHeartbeatMax = seconds(10);
 // A directory holds no more; beyond it new ids are not taken in. Ids that left are kept: evicted ones for good.
 inline constexpr std::size_t kMembersMax = 65'535;
 inline constexpr std::size_t kZoneNameMax = 64;

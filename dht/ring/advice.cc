@@ -77,11 +77,14 @@ std::vector<double> shares(const Ring& ring, std::size_t copies, std::size_t sam
 
 std::vector<std::string> zone_warnings(const Ring& ring, std::size_t copies) {
   std::vector<std::string> warnings;
-  if (ring.zones() < 2 || copies < 2) return warnings;
+  if (copies < 2 || (ring.zones() < 2 && !ring.zones_too_few(copies))) return warnings;
   std::map<std::string, ZoneSum> zones = sum_zones(ring, copies);
   if (ring.zones_too_few(copies))
-    warnings.push_back(std::to_string(copies) + " copies must share a zone: there are only " +
-                       std::to_string(ring.zones()) + " zones. Losing one zone takes more than one copy with it.");
+    warnings.push_back(
+        std::to_string(copies) + " copies must share a zone: there " +
+        (ring.zones() == 1 ? "is only one zone" : "are only " + std::to_string(ring.zones()) + " zones") +
+        ". Losing one zone takes more than one copy with it.");
+  if (ring.zones() < 2) return warnings;
   if (auto unnamed = zones.find(std::string()); unnamed != zones.end())
     warnings.push_back(std::to_string(unnamed->second.nodes) +
                        (unnamed->second.nodes == 1 ? " node names" : " nodes name") +

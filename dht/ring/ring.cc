@@ -13,8 +13,9 @@
 namespace vortex::dht {
 
 namespace {
-constexpr int kScaleBits = 16;
-// A node so small that its draws would overflow owns practically nothing anyway.
+// A weight counts to within a thousandth of itself,
+constexpr int kScaleBits = 10;
+// and a node with less than a 32,768th of the largest counts as if it had so much: draws of 2^38 must not overflow.
 constexpr std::uint64_t kScaleMax = std::uint64_t(1) << 25;
 // -log2(u) >= (1 - u) / ln 2, since -ln(u) >= 1 - u. A little less than 1 / ln 2, in 2^-16.
 constexpr std::uint64_t kBoundFactor = 94'540;
@@ -179,6 +180,9 @@ std::vector<NodeId> Ring::owners(const Id& position, std::size_t count) const {
   return ids;
 }
 
-bool Ring::zones_too_few(std::size_t count) const { return zone_count_ > 1 && zone_count_ < std::min(count, size()); }
+bool Ring::zones_too_few(std::size_t count) const {
+  bool named = zone_count_ > 1 || (zone_count_ == 1 && !nodes_.front().zone.empty());
+  return named && zone_count_ < std::min(count, size());
+}
 
 }  // namespace vortex::dht

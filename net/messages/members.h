@@ -131,18 +131,22 @@ struct JoinResponse {
   std::vector<ClusterKeyCopy> keys;  // newest first
   ClusterSettings settings;
   Member self;                   // the joiner, as it was taken in
-  std::vector<Member> contacts;  // some who are alive
+  std::vector<Member> contacts;  // some who are alive, and who must not have the secret
   VORTEX_FIELDS(keys, settings, self, contacts)
 };
 
-// For members that missed a replacement of the secret or a change of the settings.
+// For members that missed a replacement of the secret or a change of the settings. Whoever takes the secret takes with
+// it, over as many questions as it needs, who was evicted: it is asked for the secret itself from then on.
 struct CatchUpRequest {
-  VORTEX_FIELDS()
+  std::uint32_t first = 0;  // where to go on
+  VORTEX_FIELDS(first)
 };
 struct CatchUpResponse {
   std::vector<ClusterKeyCopy> keys;  // newest first
   ClusterSettings settings;
-  VORTEX_FIELDS(keys, settings)
+  std::vector<Member> evicted;
+  std::uint32_t next = 0;  // where those begin that did not fit; 0 when all did
+  VORTEX_FIELDS(keys, settings, evicted, next)
 };
 
 // What administrators may change of the cluster's settings.
@@ -161,8 +165,8 @@ struct ChangeSettingsResponse {
   X(64, Heartbeat,      HeartbeatRequest,      HeartbeatResponse,      32 * kKiB,     0, 0, frame, true,  member, control) \
   X(65, Probe,          ProbeRequest,          ProbeResponse,          1 * kKiB,      0, 0, frame, true,  member, control) \
   X(66, CompareMembers, CompareMembersRequest, CompareMembersResponse, kFrameBodyMax, 0, 0, frame, true,  member, normal) \
-  X(67, Join,           JoinRequest,           JoinResponse,           64 * kKiB,     0, 0, frame, true,  joiner, control) \
-  X(68, CatchUp,        CatchUpRequest,        CatchUpResponse,        4 * kKiB,      0, 0, frame, true,  joiner, control) \
+  X(67, Join,           JoinRequest,           JoinResponse,           128 * kKiB,    0, 0, frame, true,  joiner, control) \
+  X(68, CatchUp,        CatchUpRequest,        CatchUpResponse,        80 * kKiB,     0, 0, frame, true,  joiner, control) \
   X(70, ChangeSettings, ChangeSettingsRequest, ChangeSettingsResponse, 1 * kKiB,      0, 0, frame, true,  client, normal)
 // clang-format on
 VORTEX_MEMBERS_MESSAGES(VORTEX_MESSAGE_TAG)

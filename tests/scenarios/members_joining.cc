@@ -1,6 +1,8 @@
 // Coming and going: tokens that run out, machines that lose their disks or their addresses, those who are thrown out,
 // clusters that must not mix, and a topology that is changed while everything runs.
 #include "tests/scenarios/members_node.h"
+#include "tests/sim/fabric.h"
+#include "tests/sim/process.h"
 
 namespace vortex::sim {
 
@@ -118,6 +120,38 @@ void members_moved(Run& run) {
   run.expect(cluster.settled(), Verdict::liveness, "the cluster falls apart again");
 }
 
+// One is away while two others are evicted, so that it knows neither secret that is in use. Then every address changes.
+void members_moved_behind(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = world.dice("topology").one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  cluster.start(6, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "six nodes do not find each other")) return;
+  world.run_for(seconds(40));
+  cluster.machine(3).kill();
+  std::uint32_t epoch = 1;
+  for (std::size_t out : {4, 5}) {
+    std::optional<Result<dht::Member>> decided;
+    Task<Result<dht::Member>> task = cluster.member(1)->decide(cluster.id(out), dht::Standing::evicted, seconds(5));
+    bool ended = finish(world, cluster.machine(1), std::move(task), decided);
+    if (!run.expect(ended && decided->ok(), Verdict::liveness, "eviction fails")) return;
+    ++epoch;
+    auto rekeyed = [&] {
+      for (std::size_t i = 0; i < 3; ++i)
+        if (cluster.member(i)->key_epoch() != epoch) return false;
+      return true;
+    };
+    if (!run.expect(world.run_until(rekeyed, kWithin), Verdict::liveness, "the secret is not replaced")) return;
+  }
+  for (std::size_t i = 0; i < 6; ++i) cluster.machine(i).power_cut();
+  constexpr std::uint16_t kElsewhere = 8400;
+  cluster.plan.seeds.push_back(cluster.machine(2).address(kElsewhere));
+  for (std::size_t i = 0; i < 3; ++i) cluster.restart_at(i, kElsewhere);
+  world.run_for(seconds(10));
+  cluster.restart_at(3, kElsewhere);
+  run.expect(cluster.settle(kWithin), Verdict::liveness, "one that is two secrets behind does not find the others");
+}
+
 void members_evicted(Run& run) {
   World& world = quiet_world(run);
   MembersCluster cluster(run, world);
@@ -149,6 +183,69 @@ void members_evicted(Run& run) {
   }
   dht::Membership* outside = cluster.member(4);
   run.expect(!outside || outside->key_epoch() < 2, Verdict::safety, "whoever was evicted has the new secret");
+}
+
+// A stolen machine was evicted while another member was away, for so long that the secret was replaced twice. When that
+// one comes back, the stolen one waits at its door, and reaches nobody else.
+void members_stolen(Run& run) {
+  World& world = quiet_world(run);
+  Dice dice = world.dice("stolen");
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = dice.one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  cluster.start(6, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "six nodes do not find each other")) return;
+  constexpr std::size_t kAway = 3, kStolen = 4, kOther = 5;
+  world.run_for(seconds(35));  // long enough to remember each other
+  for (std::size_t gone : {kAway, kStolen, kOther}) cluster.machine(gone).kill();
+  std::uint32_t epoch = 1;
+  for (std::size_t out : {kStolen, kOther}) {
+    std::optional<Result<dht::Member>> decided;
+    Task<Result<dht::Member>> task = cluster.member(1)->decide(cluster.id(out), dht::Standing::evicted, seconds(5));
+    bool ended = finish(world, cluster.machine(1), std::move(task), decided);
+    if (!run.expect(ended && decided->ok(), Verdict::liveness, "eviction fails")) return;
+    ++epoch;
+    auto rekeyed = [&] { return cluster.member(0)->key_epoch() == epoch && cluster.member(2)->key_epoch() == epoch; };
+    if (!run.expect(world.run_until(rekeyed, kWithin), Verdict::liveness, "the secret is not replaced")) return;
+  }
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
+    if (i == kStolen || i == kAway) continue;
+    world.network().cut(cluster.machine(kStolen), cluster.machine(i));
+    world.network().cut(cluster.machine(i), cluster.machine(kStolen));
+  }
+  cluster.machine(kStolen).start();
+  world.run_for(dice.between(Duration(0), seconds(3)));
+  cluster.machine(kAway).start();
+  Duration until = world.now() + seconds(30);
+  while (world.now() < until && world.violations().empty()) {
+    world.run_for(milliseconds(20));
+    dht::Membership* stolen = cluster.member(kStolen);
+    if (stolen && stolen->key_epoch() > 1)
+      return world.violation(Verdict::safety, "whoever was evicted was given the new secret");
+  }
+  dht::Membership* back = cluster.member(kAway);
+  run.expect(back && back->key_epoch() == epoch, Verdict::liveness, "a member that was away gets no new secret");
+}
+
+// A member's admission was recorded, and whoever recorded it and the newcomer died before anybody else heard of it: it
+// can be evicted, and what is decided afterwards is carried out.
+void members_unheard(Run& run) {
+  World& world = quiet_world(run);
+  MembersCluster cluster(run, world);
+  cluster.start(3, seconds(1));
+  if (!run.expect(cluster.settle(kWithin), Verdict::liveness, "three nodes do not find each other")) return;
+  NodeId unheard = world.dice("unheard").id();
+  Env& env = *cluster.machine(1).process();
+  dht::LocalRecords records(env, cluster.plan.records);
+  dht::DecisionBook book(env, records);
+  std::optional<Result<dht::Decision>> admitted;
+  bool ended = finish(world, cluster.machine(1), book.admit(unheard, "", 1 << 30, seconds(5)), admitted);
+  if (!run.expect(ended && admitted->ok(), Verdict::liveness, "nobody can be admitted")) return;
+  world.run_for(seconds(5));
+  std::optional<Result<dht::Member>> decided;
+  Task<Result<dht::Member>> task = cluster.member(1)->decide(unheard, dht::Standing::evicted, seconds(5));
+  ended = finish(world, cluster.machine(1), std::move(task), decided);
+  run.expect(ended && decided->ok(), Verdict::liveness, "whom nobody has heard of cannot be evicted");
+  run.expect(all_see(run, cluster, unheard, dht::Standing::evicted), Verdict::liveness, "an eviction is not told");
 }
 
 void members_tokens(Run& run) {
@@ -217,8 +314,13 @@ const Registration moved("members-moved", "every address changes at once, and on
 const Registration wrong_address("members-wrong-address",
                                  "a newcomer announces the address of a member that is away: nobody is evicted",
                                  members_wrong_address);
+const Registration moved_behind("members-moved-behind", "every address changes, and one is two secrets behind",
+                                members_moved_behind);
 const Registration evicted("members-evicted", "a member is evicted and the secret replaced; one was away",
                            members_evicted);
+const Registration stolen("members-stolen", "a stolen machine asks a member that was away for the secret",
+                          members_stolen);
+const Registration unheard("members-unheard", "a member that nobody has heard of is evicted", members_unheard);
 const Registration tokens("members-tokens", "used-up tokens open nothing, and two clusters never mix", members_tokens);
 const Registration switched("members-switch", "the topology is changed on a running cluster, and back", members_switch);
 

@@ -89,6 +89,7 @@ void members_return(Run& run) {
   World& world = run.make_world(options);
   Dice dice = world.dice("members-return");
   MembersCluster cluster(run, world);
+  cluster.plan.topology = dice.one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
   cluster.start(7, seconds(1));
   if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "seven nodes do not find each other")) return;
   world.run_for(seconds(10));
@@ -113,6 +114,94 @@ void members_return(Run& run) {
     }
   }
   run.expect(cluster.settled(), Verdict::liveness, "a node that is reachable again is not taken back");
+}
+
+// Half of the members cannot reach one of the others, the rest can: it says so each time it is suspected, and lives.
+void members_racks(Run& run) {
+  WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World& world = run.make_world(options);
+  Dice dice = world.dice("members-racks");
+  MembersCluster cluster(run, world);
+  cluster.start(11, seconds(1));
+  if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "eleven nodes do not find each other")) return;
+  world.run_for(seconds(10));
+  std::size_t whom = dice.below(11);
+  for (std::size_t i = 1; i <= 6; ++i) {
+    Machine& here = cluster.machine((whom + i) % 11);
+    world.network().cut(here, cluster.machine(whom));
+    world.network().cut(cluster.machine(whom), here);
+  }
+  Duration until = world.now() + std::chrono::minutes(3);
+  while (world.now() < until && world.violations().empty()) {
+    world.run_for(milliseconds(20));
+    if (cluster.taking(cluster.id(whom), dht::Health::dead) > 0)
+      return world.violation(Verdict::safety, "a member that refutes each suspicion was declared dead");
+  }
+  run.measure("refutations", cluster.counted("vortex_members_refutations"));
+}
+
+// A node comes back and dies before it is heard, again and again: each time it is noticed.
+void members_crash_loop(Run& run) {
+  WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World& world = run.make_world(options);
+  Dice dice = world.dice("members-crash-loop");
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = dice.one_in(2) ? dht::Topology::ring : dht::Topology::all_to_all;
+  cluster.start(2, seconds(1));
+  if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "two nodes do not find each other")) return;
+  const NodeId whom = cluster.id(1);
+  auto dead = [&] { return cluster.taking(whom, dht::Health::dead) == 1; };
+  auto alive = [&] { return cluster.taking(whom, dht::Health::alive) == 1; };
+  for (int round = 0; round < 8; ++round) {
+    cluster.machine(1).kill();
+    if (!run.expect(world.run_until(dead, seconds(20)), Verdict::liveness, "a death is not noticed")) return;
+    cluster.machine(1).start();
+    if (!run.expect(world.run_until(alive, seconds(30)), Verdict::liveness, "a return is not noticed")) return;
+    world.run_for(dice.between(Duration(0), milliseconds(20)));
+  }
+}
+
+// A node that lives for some seconds now and then is no place for data.
+void members_flapping(Run& run) {
+  WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World& world = run.make_world(options);
+  Dice dice = world.dice("members-flapping");
+  MembersCluster cluster(run, world);
+  cluster.plan.evict_after = seconds(60);
+  cluster.start(3, seconds(1));
+  if (!run.expect(cluster.settle(seconds(30)), Verdict::liveness, "three nodes do not find each other")) return;
+  const NodeId whom = cluster.id(2);
+  auto lost = [&] { return cluster.member(0)->directory().lost(whom) && cluster.member(1)->directory().lost(whom); };
+  for (int round = 0; round < 6 && !lost(); ++round) {
+    cluster.machine(2).kill();
+    world.run_for(dice.between(seconds(15), seconds(30)));
+    if (lost()) break;
+    cluster.machine(2).start();
+    world.run_for(dice.between(seconds(2), seconds(5)));
+  }
+  if (!run.expect(lost(), Verdict::liveness, "a node that is dead most of the time is waited for without end")) return;
+  cluster.machine(2).start();
+  auto back = [&] { return !cluster.member(0)->directory().lost(whom) && !cluster.member(1)->directory().lost(whom); };
+  run.expect(world.run_until(back, seconds(60)), Verdict::liveness, "a node that is back to stay gets no data");
+}
+
+// Much news at once, and no process is late: no observer may take itself for late and forget what it has seen.
+void members_much_news(Run& run) {
+  WorldOptions options;
+  options.log_level = LogLevel::warn;
+  World& world = run.make_world(options);
+  MembersCluster cluster(run, world);
+  cluster.plan.topology = dht::Topology::ring;
+  cluster.start(160, seconds(1));
+  if (!run.expect(cluster.settle(seconds(60)), Verdict::liveness, "160 nodes do not find each other")) return;
+  for (std::size_t i = 0; i < cluster.size(); i += 40) cluster.machine(i).kill();
+  world.run_for(seconds(90));
+  for (std::size_t i = 0; i < cluster.size(); i += 40) cluster.machine(i).start();
+  run.expect(cluster.settle(seconds(60)), Verdict::liveness, "those who come back are not seen");
+  run.expect(cluster.counted("vortex_heartbeats_late") == 0, Verdict::safety, "an observer took itself for late");
 }
 
 // One link is bad, and nobody is condemned for it.
@@ -146,6 +235,13 @@ const Registration one_way_registration("members-one-way", "a node that hears bu
                                         members_one_way);
 const Registration return_registration("members-return", "who was cut off comes back and takes all others for dead",
                                        members_return);
+const Registration racks_registration("members-racks", "whom only half of the others reach lives", members_racks);
+const Registration crash_loop_registration("members-crash-loop", "a node dies again before it is heard",
+                                           members_crash_loop);
+const Registration flapping_registration("members-flapping", "a node lives for some seconds now and then",
+                                         members_flapping);
+const Registration much_news_registration("members-much-news", "much to tell at once makes nobody blind",
+                                          members_much_news);
 const Registration bad_link_registration("members-bad-link", "one bad link condemns nobody", members_bad_link);
 
 }  // namespace

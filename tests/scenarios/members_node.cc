@@ -37,6 +37,7 @@ Task<Status> MemberNode::live() {
   options.zone = zone_;
   options.capacity = std::uint64_t(1) << 40;
   options.seeds = plan_.seeds;
+  options.evict_after = plan_.evict_after;
   if (auto elsewhere = plan_.advertised.find(number_); elsewhere != plan_.advertised.end())
     options.advertise = elsewhere->second;
   CO_ASSIGN_OR_RETURN(membership_, co_await dht::Membership::open(env_, dispatcher_, std::move(options)));

@@ -26,6 +26,7 @@ struct MembersPlan {
   std::vector<Address> seeds;
   // Nodes that say they are elsewhere, by their number.
   std::map<std::size_t, Address> advertised;
+  Duration evict_after = std::chrono::minutes(10);
   Duration join_within = std::chrono::minutes(5);
   // Made by the node that creates the cluster; each for so many that join.
   std::vector<net::JoinToken> tokens;

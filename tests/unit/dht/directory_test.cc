@@ -266,3 +266,51 @@ TEST_CASE("samples hold no doubles, nobody dead and nobody who left") {
   }
   EXPECT(sample_alive(directory, member(2).id, 1000, random).size() == 19);
 }
+
+TEST_CASE(
+    "what this node thinks of whom it cannot reach is seen here, is not gossiped, and ends with any news of its life") {
+  Directory here, there;
+  for (std::size_t i = 0; i < 4; ++i) {
+    take(here, member(i));
+    take(there, member(i));
+  }
+  std::size_t told = 0;
+  Health seen = Health::alive;
+  here.observe([&](const Member& now, const MemberChange& change) {
+    EXPECT(change.health);
+    seen = now.health;
+    ++told;
+  });
+  const NodeId id = member(1).id;
+  std::uint32_t position = here.position();
+  here.set_silent(id, true);
+  EXPECT(here.silent(id));
+  EXPECT(here.health(id) == Health::dead);
+  EXPECT(here.health_at(1) == Health::dead);
+  EXPECT_EQ(here.alive(), 3u);
+  EXPECT_EQ(told, 1u);
+  EXPECT(seen == Health::dead);
+  // Gossip and comparisons see nothing of it.
+  EXPECT_EQ(here.position(), position);
+  EXPECT_EQ(here.digest(), there.digest());
+  EXPECT(here.find(id)->health == Health::alive);
+  EXPECT(here.at(1).health == Health::alive);
+
+  here.set_silent(id, false);
+  EXPECT_EQ(here.alive(), 4u);
+  EXPECT(seen == Health::alive);
+  here.set_silent(id, true);
+  here.set_lost(id, true);
+  take(here, with_health(member(1), Health::suspect, 0));
+  EXPECT(here.health(id) == Health::dead);
+  take(here, with_health(member(1), Health::alive, 1));
+  EXPECT(here.health(id) == Health::alive);
+  EXPECT(!here.silent(id));
+  EXPECT(!here.lost(id));
+  here.set_silent(id, true);
+  take(here, with_health(member(1), Health::dead, 1));
+  EXPECT(!here.silent(id));
+  EXPECT_EQ(here.alive(), 3u);
+  take(there, with_health(member(1), Health::dead, 1));
+  EXPECT_EQ(here.digest(), there.digest());
+}

@@ -114,6 +114,10 @@ Task<Status> decide_as_rivals(Env& env, LocalPartitions* partitions) {
   for (std::size_t i = 0; i < 16; ++i) rivals.spawn(decide_much(env, decisions, 1 + i % 8, &done));
   co_await rivals.join();
   EXPECT_EQ(done, 16u);
+  auto refused = co_await decisions.admit(node(20), std::string(kZoneNameMax + 1, 'z'), 1, kSoon);
+  EXPECT(refused.is(Code::invalid_argument));
+  refused = co_await decisions.describe(node(1), std::string(kZoneNameMax + 1, 'z'), 1, kSoon);
+  EXPECT(refused.is(Code::invalid_argument));
   records.set_options(LocalRecordsOptions());
   CO_ASSIGN_OR_RETURN(AllDecisions all, co_await decisions.all(kSoon));
   EXPECT_EQ(all.members.size(), 9u);

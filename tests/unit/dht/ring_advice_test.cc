@@ -53,6 +53,13 @@ TEST_CASE("copies that must share a zone are warned of") {
   EXPECT(zone_warnings(ring_of({{"a", 4}, {"b", 4}}), 2).empty());
 }
 
+TEST_CASE("copies that must share the only zone there is are warned of, where it has a name") {
+  std::vector<std::string> warnings = zone_warnings(ring_of({{"a", 4}}), 3);
+  REQUIRE_EQ(warnings.size(), 1);
+  EXPECT(warnings[0].find("3 copies must share a zone: there is only one zone") != std::string::npos);
+  EXPECT(zone_warnings(ring_of({{"a", 1}}), 3).empty());
+}
+
 TEST_CASE("nodes without a zone among others with one are warned of") {
   std::vector<std::string> warnings = zone_warnings(ring_of({{"a", 3}, {"b", 3}, {"", 3}}), 3);
   REQUIRE_EQ(warnings.size(), 1);

@@ -93,9 +93,68 @@ TEST_CASE("an observer that was late itself blames nobody for it") {
   Rig rig;
   rig.beat(20);
   rig.now += seconds(5);
-  rig.watch.excuse(rig.now);
+  rig.watch.late(rig.now, seconds(5), rig.times);
   EXPECT(rig.watch.tick(rig.now, rig.times) == Action::none);
   EXPECT(rig.wait_for(Action::ask) >= 2 * kHeartbeatInterval);
+}
+
+TEST_CASE("an observer that is late now and then still condemns whoever is dead, and not much later") {
+  for (Duration hiccup : {Duration(milliseconds(150)), Duration(milliseconds(700))}) {
+    Rig rig;
+    rig.beat(20);
+    Instant from = rig.now;
+    Duration since_hiccup{0};
+    while (rig.watch.state() != State::dead && rig.now < from + seconds(30)) {
+      rig.now += kStep;
+      since_hiccup += kStep;
+      if (since_hiccup >= seconds(1)) {
+        rig.now += hiccup;
+        since_hiccup = Duration(0);
+        rig.watch.late(rig.now, hiccup, rig.times);
+      }
+      if (rig.watch.tick(rig.now, rig.times) == Action::ask) rig.watch.asked(0, rig.now);
+    }
+    EXPECT(rig.now < from + seconds(10));
+  }
+}
+
+TEST_CASE("what came while the observer was late is heard before it judges") {
+  Rig rig;
+  rig.beat(20);
+  REQUIRE(rig.wait_for(Action::ask) != Duration::max());
+  rig.watch.asked(0, rig.now);
+  REQUIRE(rig.wait_for(Action::suspect) != Duration::max());
+  rig.now += rig.times.confirm - kStep;
+  REQUIRE(rig.watch.tick(rig.now, rig.times) == Action::none);
+  for (Duration late : {Duration(milliseconds(200)), Duration(seconds(5))}) {
+    rig.now += late + kStep;
+    rig.watch.late(rig.now, late, rig.times);
+    EXPECT(rig.watch.tick(rig.now, rig.times) == Action::none);
+  }
+  rig.watch.heard(rig.now);
+  EXPECT(rig.watch.state() == State::well);
+}
+
+TEST_CASE("a suspicion that was refuted by way of others ends, and the next one takes longer") {
+  Rig rig;
+  rig.beat(20);
+  Duration first = rig.wait_for(Action::ask);
+  rig.watch.asked(0, rig.now);
+  REQUIRE(rig.wait_for(Action::suspect) != Duration::max());
+  rig.watch.refuted(rig.now, rig.times);
+  EXPECT(rig.watch.state() == State::well);
+  EXPECT(rig.wait_for(Action::ask) > first + kHeartbeatInterval);
+}
+
+TEST_CASE("whoever was condemned and is watched again can be condemned again") {
+  Rig rig;
+  for (int round = 0; round < 3; ++round) {
+    REQUIRE(rig.wait_for(Action::ask) != Duration::max());
+    rig.watch.asked(0, rig.now);
+    REQUIRE(rig.wait_for(Action::suspect) != Duration::max());
+    REQUIRE(rig.wait_for(Action::condemn) != Duration::max());
+    rig.watch.begin(rig.now);
+  }
 }
 
 TEST_CASE("an observer that nobody answers takes longer to condemn") {
