@@ -130,6 +130,13 @@ void Server::close_channels(const NodeId& id, const Error& reason) {
   dismiss(Dismissal(++dismissals_ever_, id, std::string(), reason));
 }
 
+std::set<std::string> Server::keys() const {
+  std::set<std::string> keys;
+  for (const Channel* channel : channels_)
+    if (channel->peer().role == Role::client && channel->open()) keys.insert(channel->peer().credential);
+  return keys;
+}
+
 void Server::close_key(const std::string& access_key, const Error& reason) {
   CHECK(!access_key.empty());
   dismiss(Dismissal(++dismissals_ever_, NodeId(), access_key, reason));

@@ -4,6 +4,7 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/task_group.h"
@@ -27,6 +28,8 @@ class Server {
 
   std::size_t channels() const { return channels_.size(); }
   std::size_t handshakes() const { return handshakes_.size(); }
+  // The access keys with which clients came that are here now.
+  std::set<std::string> keys() const;
   // Ends the connections of a peer that is no longer welcome, those too whose handshakes are under way. Decide so
   // before you call it: later handshakes are let in.
   void close_channels(const NodeId& id, const Error& reason);

@@ -95,6 +95,7 @@ Receipt ChunkService::receipt(const ChunkId& chunk, const PutResult& result) con
   receipt.copy = result.number;
   receipt.length = result.length;
   receipt.form = result.form;
+  receipt.checked = result.existed;
   sealer_.seal(receipt);
   return receipt;
 }
@@ -130,11 +131,20 @@ Task<Result<std::vector<Receipt>>> ChunkService::sync(std::vector<Receipt> stage
   CO_RETURN_IF_ERROR(co_await store_.sync(staged.front().copy.epoch, std::move(sequences)));
   kill_point(env_, kill_points::kSynced);
   // A copy may have been erased since it was put: as one that nobody's record named for long, or as a damaged one.
+  // Where there is a newer one the bytes may have gone and others come: those must be the right ones, and durable, too.
+  bool others = false;
   for (const Receipt& receipt : staged) {
     auto there = co_await store_.stat(receipt.chunk);
     if (!there.ok() && !there.is(Code::not_found)) co_return there.error();
     if (!there.ok() || there->number < receipt.copy) co_return Error(Code::stale, "a copy is gone again: put it again");
+    if (there->number == receipt.copy) continue;
+    others = true;
+    if (store_.known_right(receipt.chunk)) continue;
+    auto touched = co_await store_.touch(receipt.chunk);
+    if (touched.is(Code::not_found)) co_return Error(Code::stale, "a false copy took the place of one: put it again");
+    if (!touched.ok()) co_return touched.error();
   }
+  if (others) CO_RETURN_IF_ERROR(co_await store_.sync());
   for (Receipt& receipt : staged) {
     receipt.durable = true;
     sealer_.seal(receipt);

@@ -12,4 +12,7 @@ using wal::values::CopyNumber;
 using wal::values::kValueBytesMax;
 using wal::values::PutResult;
 
+// Is this a stored form of the chunk that the id names? SHA-256 is computed; any thread.
+bool is_chunk(const ChunkId& id, std::uint16_t form, ByteView stored);
+
 }  // namespace vortex::node

@@ -36,8 +36,11 @@ FileServiceOptions FilesStack::service_options() {
     if (!caller.rights) return Error(Code::permission_denied, "this key permits nothing here");
     return caller;
   };
-  options.record_copies = membership_.settings().replicas / 2 + 1;
   options.active_nodes = [this] { return std::max<std::size_t>(view_.places(), 1); };
+  options.durable_at = [this](const Id& place) { return durable_at ? durable_at(place) : std::size_t(1); };
+  options.prove = [this](NodeId node, ChunkId chunk, Duration timeout) {
+    return vortex::node::prove(holders_, node, chunk, timeout);
+  };
   return options;
 }
 

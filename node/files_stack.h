@@ -2,6 +2,8 @@
 // manifests.
 #pragma once
 
+#include <functional>
+
 #include "node/chunk_service.h"
 #include "node/fetch/chunk_reader.h"
 #include "node/file_service/file_service.h"
@@ -16,6 +18,9 @@ class FilesStack {
   FilesStack(Env& env, net::Dispatcher& dispatcher, dht::Membership& membership, dht::Records& records,
              ChunkStore& chunks);
   Task<void> stop();
+
+  // On how many nodes what is written at a place is durable when it is acknowledged; set before anybody asks.
+  std::function<std::size_t(const Id& place)> durable_at;
 
   Tree& tree() { return tree_; }
   FileService& service() { return service_; }

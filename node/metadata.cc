@@ -124,6 +124,16 @@ Task<void> Metadata::stop() {
   co_await host_->stop();
 }
 
+std::size_t Metadata::durable_at(const Id& place) const {
+  if (table_.partitions() == 0) return 1;
+  const auto partition = dht::partition_of(place, table_.partitions());
+  if (auto view = host_->view(partition)) return view->configuration.voters.size() / 2 + 1;
+  const net::PartitionPlace* known = table_.find(partition);
+  if (!known) return 1;
+  const auto voters = std::ranges::count_if(known->members, [](const auto& member) { return member.voter; });
+  return static_cast<std::size_t>(voters) / 2 + 1;
+}
+
 dht::Duty Metadata::duty() const {
   auto group = dht::partition_of(dht::DecisionBook::place(), membership_.settings().partitions);
   auto view = host_->view(group);

@@ -42,6 +42,9 @@ class Metadata final : private dht::groups::GroupListener {
   dht::RecordsServer& server() { return *server_; }
   // About the decisions on members, settings and secret: whoever leads their partition follows them.
   dht::Duty duty() const;
+  // How many nodes have what is written at this place when it is acknowledged: the majority of the place's group, as
+  // far as this node knows; 1 while it knows nothing.
+  std::size_t durable_at(const Id& place) const;
   const dht::groups::Manager* manager() const { return manager_.get(); }
 
  private:

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/basic_service.h"
 #include "node/access/access_key.h"
+#include "node/access/key_watch.h"
 #include "node/access/records_book.h"
 #include "node/chunk_store.h"
 #include "node/files_stack.h"
@@ -59,6 +60,7 @@ struct Node::Parts {
   std::unique_ptr<FilesStack> files;
   std::unique_ptr<Managers> managers;
   std::unique_ptr<Views> views;
+  std::unique_ptr<KeyWatch> key_watch;
 };
 
 // Everything that is on disk; nobody hears of this node yet.
@@ -80,6 +82,7 @@ Task<Status> Node::Parts::open() {
   chunk_options.name = "chunks";
   chunk_options.epoch = membership->boot_epoch();
   chunk_options.capacity_bytes = options.capacity;
+  chunk_options.check = is_chunk;
   chunk_options.on_damage = [this](const wal::values::Damage& damage) {
     if (managers) managers->damaged(damage);
   };
@@ -91,6 +94,7 @@ Task<Status> Node::Parts::open() {
   CO_ASSIGN_OR_RETURN(metadata, co_await Metadata::open(env, dispatcher, *membership, meta, options.metadata_memory));
   book = std::make_unique<RecordsBook>(env, metadata->records());
   files = std::make_unique<FilesStack>(env, dispatcher, *membership, metadata->records(), *chunks);
+  files->durable_at = [this](const Id& place) { return metadata->durable_at(place); };
   ManagersOptions about_managers;
   about_managers.directory = options.data;
   about_managers.upkeep.reclaim_grace = options.reclaim_grace;
@@ -100,6 +104,11 @@ Task<Status> Node::Parts::open() {
   views->serve(dispatcher);
   decisions = std::make_unique<dht::DecisionBook>(env, metadata->records());
   membership->use(*book, *decisions);
+  key_watch = std::make_unique<KeyWatch>(
+      env, book->access(), [this] { return membership->server().keys(); },
+      [this](const std::string& key) {
+        membership->server().close_key(key, Error(Code::unauthenticated, "the access key was revoked"));
+      });
   membership->set_duty([this] { return metadata->duty(); });
   co_return Status();
 }
@@ -124,6 +133,7 @@ Task<Status> Node::Parts::begin() {
   CO_ASSIGN_OR_RETURN(bool unfinished, co_await is_there(kFounding));
   if (unfinished) CO_RETURN_IF_ERROR(co_await found());
   managers->start();
+  key_watch->start();
   co_return Status();
 }
 
@@ -193,6 +203,7 @@ Task<Result<bool>> Node::Parts::is_there(std::string name) {
 
 // In the order in which it can be done after any part of a start.
 Task<void> Node::Parts::stop() {
+  if (key_watch) co_await key_watch->stop();
   if (managers) co_await managers->stop();
   if (files) co_await files->stop();
   if (membership) membership->set_duty(nullptr);

@@ -73,6 +73,8 @@ class Membership {
   const NodeId& id() const { return state_.identity.id(); }
   const ClusterId& cluster() const { return state_.cluster; }
   std::uint64_t boot_epoch() const { return state_.boot_epoch; }
+  // Where connections come in.
+  net::Server& server() { return server_; }
   const net::Identity& identity() const { return state_.identity; }
   const net::ClusterSettings& settings() const { return state_.settings; }
   // Newest first; none before the node belongs to a cluster.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "node/files/path.h"
 
 namespace vortex::node {
 
@@ -46,6 +47,18 @@ bool Rights::lead_through(std::string_view path) const {
   return std::ranges::any_of(rules_, leads);
 }
 
+bool Rights::reveal(std::string_view from, std::string_view to) const {
+  if (allow(Permission::read, from)) return false;
+  if (allow(Permission::read, to)) return true;
+  // Neither can be read whole: a part of it that can be read there must be one that can be read here.
+  auto reveals = [&](const AccessRule& rule) {
+    if (!has(rule, Permission::read) || !covers(to, rule.prefix)) return false;
+    const std::string_view rest = std::string_view(rule.prefix).substr(to == "/" ? 0 : to.size());
+    return !allow(Permission::read, std::string(from == "/" ? "" : from).append(rest));
+  };
+  return std::ranges::any_of(rules_, reveals);
+}
+
 Result<AccessRule> parse_access_rule(std::string_view text) {
   std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) return wrong_rule(text, "it has the form LETTERS:PATH, as in rw:/photos");
@@ -59,7 +72,10 @@ Result<AccessRule> parse_access_rule(std::string_view text) {
   rule.prefix = text.substr(colon + 1);
   if (!rule.prefix.starts_with('/')) return wrong_rule(text, "the path does not begin with /");
   if (rule.prefix.size() > kPathMax) return wrong_rule(text, "the path is too long");
-  while (rule.prefix.size() > 1 && rule.prefix.ends_with('/')) rule.prefix.pop_back();
+  // As paths are written when rules are asked about them.
+  auto path = Path::parse(rule.prefix);
+  if (!path.ok()) return wrong_rule(text, std::string(path.error().message()));
+  rule.prefix = path->to_string();
   if (has(rule, Permission::admin) && rule.prefix != "/")
     return wrong_rule(text, "administration is of the whole cluster: give it for /");
   return rule;

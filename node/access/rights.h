@@ -38,6 +38,8 @@ class Rights final : public net::AccessRights {
   bool allow(Permission permission, std::string_view path) const;
   // May the path be walked through, because something below it is permitted?
   bool lead_through(std::string_view path) const;
+  // Would something that may not be read at `from`, or below it, be readable at `to`?
+  bool reveal(std::string_view from, std::string_view to) const;
   bool administer() const { return allow(Permission::admin, "/"); }
   const std::vector<AccessRule>& rules() const { return rules_; }
 

@@ -10,6 +10,11 @@
 
 namespace vortex::node {
 
+// So long is a change that may have been executed asked for again. Members remember operations for much longer, also
+// when their clocks differ.
+inline constexpr Duration kRepeatedFor = std::chrono::minutes(5);
+static_assert(2 * kRepeatedFor < kOperationsKept);
+
 // Which member to ask next; told when one has answered or could not be reached, so that it can name another.
 class Gateways {
  public:
@@ -71,7 +76,7 @@ void mark_again(Request& request) {
 template <class Method>
 Task<Result<typename Method::Response>> RemoteFiles::call(typename Method::Request request, bool repeatable,
                                                           Duration timeout) {
-  Instant deadline = env_.now() + timeout;
+  const Instant begun = env_.now(), deadline = begun + timeout;
   bool unknown = false;
   for (unsigned tries = 0;; ++tries) {
     net::Target target = gateways_.next();
@@ -85,6 +90,8 @@ Task<Result<typename Method::Response>> RemoteFiles::call(typename Method::Reque
     if (lost || code == Code::unreachable) gateways_.failed(target, reply.error());
     unknown = unknown || (lost && !Method::kInfo.idempotent);
     bool may = refused || (lost && (repeatable || Method::kInfo.idempotent));
+    // It is remembered that it was executed, but not for ever.
+    if (unknown && env_.now() - begun >= kRepeatedFor) may = false;
     if (!may || env_.now() >= deadline) {
       bool in_doubt = unknown && (lost || refused);
       if (in_doubt) co_return Code::outcome_unknown;

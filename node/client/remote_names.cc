@@ -118,15 +118,19 @@ Task<Status> RemoteNames::remove(std::string path, net::RemoveWhat what, Duratio
 
 Task<Result<std::uint64_t>> RemoteNames::remove_tree(std::string path, Duration timeout) {
   std::uint64_t entries = 0;
+  const net::ChangeTerms terms = terms_of(change(timeout));
   while (true) {
     net::RemoveFileRequest request;
     request.path = path;
     request.what = net::RemoveWhat::tree;
     request.max = kRemoveStep;
-    CO_ASSIGN_OR_RETURN(net::RemoveFileResponse response,
-                        co_await files_.call<net::RemoveFile>(std::move(request), true, timeout));
-    entries += response.entries;
-    if (response.done) co_return entries;
+    request.terms = terms;
+    auto response = co_await files_.call<net::RemoveFile>(std::move(request), true, timeout);
+    // Somebody else was at it, too, and has come to the end first.
+    if (response.is(Code::not_found) && entries > 0) co_return entries;
+    if (!response.ok()) co_return std::move(response).error();
+    entries += response->entries;
+    if (response->done) co_return entries;
   }
 }
 

@@ -23,21 +23,55 @@ Id stored_by(const Caller& caller) {
   return sha256(as_bytes(caller.key));
 }
 
-// Bytes that somebody else stored and nobody has compared with their id are compared now, before they are shared.
-Task<Status> add_checked(ChunkRecords& chunks, chunker::NodeSource& nodes, StoredCopies stored, UploadName upload,
-                         std::size_t copies_min, Duration timeout) {
-  ChunkId chunk = stored.chunk;
+// Copies that nobody has compared with the id are compared now, each by its holder, before different keys share them.
+Task<Status> prove_all(ChunkRecords& chunks, const FileServiceOptions& options, StoredCopies& stored,
+                       Duration timeout) {
+  std::vector<NodeId> proven;
+  std::vector<Receipt> receipts;
+  for (Receipt& receipt : stored.receipts) {
+    if (!receipt.checked) {
+      auto compared = co_await options.prove(receipt.node, stored.chunk, timeout);
+      if (compared.is(Code::cancelled)) co_return Code::cancelled;
+      if (!compared.ok()) continue;
+      receipt = std::move(*compared);
+    }
+    proven.push_back(receipt.node);
+    receipts.push_back(std::move(receipt));
+  }
+  stored.receipts = std::move(receipts);
+  CO_ASSIGN_OR_RETURN(std::optional<ChunkRecord> record, co_await chunks.get(stored.chunk, timeout));
+  if (!record || record->checked || record->stored_by == stored.stored_by) co_return Status();
+  for (const Holder& holder : record->holders) {
+    if (std::ranges::find(proven, holder.node) != proven.end()) continue;
+    auto compared = co_await options.prove(holder.node, stored.chunk, timeout);
+    if (compared.is(Code::cancelled)) co_return Code::cancelled;
+    if (compared.ok()) proven.push_back(holder.node);
+  }
+  co_return co_await chunks.mark_checked(stored.chunk, std::move(proven), timeout);
+}
+
+Task<Status> add_checked(ChunkRecords& chunks, const FileServiceOptions& options, StoredCopies stored,
+                         UploadName upload, std::size_t copies_min, Duration timeout) {
   Status added = co_await chunks.add_copies(stored, upload, copies_min, timeout);
-  if (!added.is(Code::permission_denied)) co_return added;
-  auto content = co_await nodes.load(chunk);
-  if (!content.ok()) co_return content.error();
-  CO_RETURN_IF_ERROR(co_await chunks.mark_checked(chunk, timeout));
+  if (!added.is(Code::permission_denied) || !options.prove) co_return added;
+  CO_RETURN_IF_ERROR(co_await prove_all(chunks, options, stored, timeout));
   co_return co_await chunks.add_copies(std::move(stored), upload, copies_min, timeout);
 }
 
-Task<void> add_one(ChunkRecords& chunks, chunker::NodeSource& nodes, StoredCopies stored, UploadName upload,
+// What a record says of its chunk is what a holder says, not who carries the receipt.
+Status take_facts(StoredCopies& stored) {
+  if (stored.code.coded()) return Error(Code::unsupported, "erasure-coded chunks are not stored yet");
+  auto counts = [&stored](const Receipt& receipt) { return receipt.durable && receipt.chunk == stored.chunk; };
+  auto first = std::ranges::find_if(stored.receipts, counts);
+  if (first == stored.receipts.end()) return Error(Code::too_few_nodes, "no durable copy of a chunk");
+  stored.stored_size = first->length;
+  stored.form = first->form;
+  return Status();
+}
+
+Task<void> add_one(ChunkRecords& chunks, const FileServiceOptions& options, StoredCopies stored, UploadName upload,
                    std::size_t copies_min, Duration timeout, Status& status, Permit) {
-  Status added = co_await add_checked(chunks, nodes, std::move(stored), upload, copies_min, timeout);
+  Status added = co_await add_checked(chunks, options, std::move(stored), upload, copies_min, timeout);
   if (!added.ok() && status.ok()) status = std::move(added);
 }
 Task<void> refer_one(ChunkRecords& chunks, ChunkId chunk, UploadName upload, std::uint8_t replicas, Duration timeout,
@@ -133,26 +167,30 @@ Task<Result<Inode>> FileService::store_inline(Caller caller, std::string path, F
                                               const Change& change) {
   CO_ASSIGN_OR_RETURN(Resolved at,
                       co_await names_.resolve_file(std::move(caller), std::move(path), follow_link, change.timeout));
-  CO_ASSIGN_OR_RETURN(std::uint32_t small, co_await inline_max(at.directory, change.timeout));
+  CO_ASSIGN_OR_RETURN(std::uint32_t small, co_await inline_max(at.directory, at.name, change.timeout));
   if (content.size > small) co_return Code::too_large;
   co_return co_await names_.tree().put(at.directory, at.name, content, attributes, change);
 }
 
-Task<Result<std::uint32_t>> FileService::inline_max(Id directory, Duration timeout) {
+Task<Result<std::uint32_t>> FileService::inline_max(Id directory, const std::string& name, Duration timeout) {
   auto known = inline_max_.find(directory);
-  if (known != inline_max_.end() && known->second.until > env_.now()) co_return known->second.bytes;
-  CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.tree().directory(directory, timeout));
-  InlineMax fresh;
-  const FilePolicy policy = inode.policy.value_or(FilePolicy());
-  std::size_t promised = policy.replicas_min;
-  if (options_.active_nodes) promised = std::min(promised, options_.active_nodes());
-  // With its name a file stands in the clear, and on as many disks as its name.
-  bool may = policy.chunks.sealing == chunker::Sealing::none && promised <= options_.record_copies;
-  if (may) fresh.bytes = policy.inline_max;
-  fresh.until = env_.now() + kPolicyKept;
-  if (inline_max_.size() >= kPoliciesKept) inline_max_.clear();
-  inline_max_[directory] = fresh;
-  co_return fresh.bytes;
+  if (known == inline_max_.end() || known->second.until <= env_.now()) {
+    CO_ASSIGN_OR_RETURN(Inode inode, co_await names_.tree().directory(directory, timeout));
+    InlineMax fresh;
+    const FilePolicy policy = inode.policy.value_or(FilePolicy());
+    // With its name a file stands in the clear.
+    if (policy.chunks.sealing == chunker::Sealing::none) fresh.bytes = policy.inline_max;
+    fresh.copies_min = policy.replicas_min;
+    fresh.until = env_.now() + kPolicyKept;
+    if (inline_max_.size() >= kPoliciesKept) inline_max_.clear();
+    known = inline_max_.insert_or_assign(directory, fresh).first;
+  }
+  // A file is as durable as the policy says, also a small one; chunks can be on more nodes than names.
+  std::size_t needed = known->second.copies_min;
+  if (options_.active_nodes) needed = std::min(needed, options_.active_nodes());
+  const bool enough =
+      !options_.durable_at || options_.durable_at(names_.tree().upload_place(directory, name)) >= needed;
+  co_return enough ? known->second.bytes : 0;
 }
 
 Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string path, std::uint8_t replicas,
@@ -184,12 +222,10 @@ Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string p
 }
 
 Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout) {
-  auto sealed = [this](const Receipt& receipt) { return sealer_.sealed(receipt); };
-  auto all_sealed = [&sealed](const StoredCopies& stored) { return std::ranges::all_of(stored.receipts, sealed); };
-  // When the cluster's secret changes, a holder may know the new one a moment before this node does.
-  for (int tries = 0; !std::ranges::all_of(copies, all_sealed); ++tries) {
-    if (tries == kSealTries) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
-    CO_RETURN_IF_ERROR(co_await sleep_for(env_, kSealPause));
+  for (StoredCopies& stored : copies) {
+    for (const Receipt& receipt : stored.receipts)
+      if (!sealer_.sealed(receipt)) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
+    CO_RETURN_IF_ERROR(take_facts(stored));
   }
   CO_ASSIGN_OR_RETURN(Upload terms, co_await chunks_.open_upload_record(upload, timeout));
   kill_point(env_, kill_points::kAddingCopies);
@@ -203,7 +239,7 @@ Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies
     stored.stored_by = terms.stored_by;
     stored.replicas = terms.replicas;
     group.spawn(
-        add_one(chunks_, nodes_, std::move(stored), upload, terms.copies_min, timeout, status, std::move(*permit)));
+        add_one(chunks_, options_, std::move(stored), upload, terms.copies_min, timeout, status, std::move(*permit)));
   }
   co_await finish(group);
   kill_point(env_, kill_points::kCopiesAdded);

@@ -23,8 +23,11 @@ struct FileServiceOptions {
   Duration follow_up_timeout = seconds(60);
   // Members that count as places for chunks now: nobody waits for more copies than there can be.
   std::function<std::size_t()> active_nodes;
-  // Of a record, those that are durable when it is acknowledged: the majority of its partition's members.
-  std::size_t record_copies = 2;
+  // On how many nodes what is written at this place is durable when it is acknowledged. Without it: on enough.
+  std::function<std::size_t(const Id& place)> durable_at;
+  // Has a holder compare its copy with the id and make it durable: a receipt that says so. `not_found` when it has none
+  // or had a false one. Without it keys do not share chunks.
+  std::function<Task<Result<Receipt>>(NodeId, ChunkId, Duration)> prove;
   // Who a connection is; members are root unless told otherwise.
   std::function<Result<Caller>(const net::Context&)> caller_of;
 
@@ -70,8 +73,8 @@ class FileService {
  private:
   Task<Result<Inode>> store_inline(Caller caller, std::string path, Follow follow, const NewContent& content,
                                    const Attributes& attributes, const Change& change);
-  // The largest file that lives with its name in this directory, as of a moment ago.
-  Task<Result<std::uint32_t>> inline_max(Id directory, Duration timeout);
+  // The largest file that lives with this name in this directory, as of a moment ago.
+  Task<Result<std::uint32_t>> inline_max(Id directory, const std::string& name, Duration timeout);
   using FollowUp = std::variant<UploadName, dht::Key>;
   void follow(FollowUp work);
   Task<void> work();
@@ -85,6 +88,7 @@ class FileService {
   const FileServiceOptions options_;
   struct InlineMax {
     std::uint32_t bytes = 0;
+    std::uint8_t copies_min = 1;
     Instant until;
   };
   std::map<Id, InlineMax> inline_max_;

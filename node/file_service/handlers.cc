@@ -178,7 +178,7 @@ Task<Result<net::RemoveFileResponse>> serve(FileService& service, net::Context c
   if (request.what == net::RemoveWhat::tree) {
     std::uint64_t max = std::min(request.max, kRemoveAtOnce);
     CO_ASSIGN_OR_RETURN(RemovedTree removed, co_await service.names().remove_tree(
-                                                 std::move(caller), std::move(request.path), max, change.timeout));
+                                                 std::move(caller), std::move(request.path), max, std::move(change)));
     response.entries = removed.entries;
     response.done = removed.done;
   } else if (request.what == net::RemoveWhat::directory) {

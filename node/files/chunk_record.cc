@@ -50,15 +50,20 @@ Result<ChunkRecord> with_copies(std::optional<ChunkRecord> before, const StoredC
     record.drops = std::move(before->drops);
     before.reset();
   }
+  auto unproven = [](const Receipt& receipt) { return !receipt.checked; };
+  const bool proven = std::ranges::none_of(stored.receipts, unproven);
   if (before) {
     record = std::move(*before);
-    if (!record.checked && record.stored_by != stored.stored_by)
+    // Whose chunk it is alone may add copies that nobody has compared.
+    const bool own = !record.checked && record.stored_by == stored.stored_by;
+    if (!own && !(record.checked && proven))
       return Error(Code::permission_denied, "the chunk's content was not checked yet, and somebody else stored it");
   } else {
     record.stored_size = stored.stored_size;
     record.form = stored.form;
     record.code = stored.code;
     record.stored_by = stored.stored_by;
+    record.checked = proven && !stored.receipts.empty();
   }
   record.replicas = std::max(record.replicas, stored.replicas);
   record.condemned = 0;
@@ -92,6 +97,7 @@ bool begin_stray_drop(ChunkRecord& record, const NodeId& node, const CopyNumber&
   if (Drop* drop = find_in(record.drops, node)) {
     if (up_to <= drop->up_to) return false;
     drop->up_to = up_to;
+    drop->erased = false;
     return true;
   }
   if (record.drops.size() >= kHoldersMax) return false;
@@ -106,6 +112,7 @@ bool begin_drop(ChunkRecord& record, const NodeId& node) {
   Holder* holder = find_in(record.holders, node);
   if (!holder) return false;
   if (Drop* drop = find_in(record.drops, node)) {
+    drop->erased = drop->erased && holder->copy <= drop->up_to;
     drop->up_to = std::max(drop->up_to, holder->copy);
   } else {
     Drop made;
@@ -122,6 +129,17 @@ bool end_drop(ChunkRecord& record, const NodeId& node, const CopyNumber& up_to) 
   if (!drop || drop->up_to > up_to) return false;
   record.drops.erase(place_in(record.drops, node));
   return true;
+}
+
+bool note_erased(ChunkRecord& record, const Drop& done) {
+  Drop* drop = find_in(record.drops, done.node);
+  if (!drop || drop->erased || drop->up_to > done.up_to) return false;
+  drop->erased = true;
+  return true;
+}
+
+bool to_erase(const ChunkRecord& record) {
+  return std::ranges::any_of(record.drops, [](const Drop& drop) { return !drop.erased; });
 }
 
 const Holder* holder_of(const ChunkRecord& record, const NodeId& node) {

@@ -23,8 +23,9 @@ struct Holder {
 struct Drop {
   NodeId node;
   CopyNumber up_to;
+  bool erased = false;  // they are; it stays as long as a receipt for one of them may be on its way
   bool operator==(const Drop&) const = default;
-  VORTEX_FIELDS(node, up_to)
+  VORTEX_FIELDS(node, up_to, erased)
 };
 
 inline constexpr std::size_t kHoldersMax = 64;
@@ -39,7 +40,7 @@ struct ChunkRecord {
   std::uint16_t form = 0;
   chunker::CodePolicy code;
   std::uint8_t replicas = 3;    // the strongest wish of those who refer to it
-  bool checked = false;         // a holder has compared the content with the id
+  bool checked = false;         // its holders have compared the content with the id, each its own
   Id stored_by;                 // until then only files stored with this access key may share it
   FileTime condemned = 0;       // since when nobody refers to it; 0: somebody does
   std::vector<Holder> holders;  // by node
@@ -71,7 +72,7 @@ struct StoredCopies {
 
 // The record with these copies; a condemned chunk is taken back. `too_few_nodes` when fewer than `copies_min` of the
 // receipts are for copies that stay: one that a drop under way may erase counts for nothing. `permission_denied` when
-// the chunk may not be shared with this key yet.
+// the chunk may not be shared with this key yet, or others share it and a holder has not compared its copy with the id.
 Result<ChunkRecord> with_copies(std::optional<ChunkRecord> before, const StoredCopies& stored, std::size_t copies_min);
 // A durable copy more; false when a drop under way may erase it.
 bool add_copy(ChunkRecord& record, const Receipt& receipt);
@@ -85,6 +86,10 @@ bool begin_stray_drop(ChunkRecord& record, const NodeId& node, const CopyNumber&
 bool begin_drop(ChunkRecord& record, const NodeId& node);
 // It is gone.
 bool end_drop(ChunkRecord& record, const NodeId& node, const CopyNumber& up_to);
+// The same where the drop stays, since nobody holds the chunk any more. False when nothing changes.
+bool note_erased(ChunkRecord& record, const Drop& drop);
+// Is there a drop whose copies are not erased yet?
+bool to_erase(const ChunkRecord& record);
 const Holder* holder_of(const ChunkRecord& record, const NodeId& node);
 
 }  // namespace vortex::node

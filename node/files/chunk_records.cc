@@ -161,19 +161,16 @@ Task<Status> ChunkRecords::add_reference(ChunkId chunk, UploadName upload, std::
   co_return contended();
 }
 
-Task<Status> ChunkRecords::mark_checked(ChunkId chunk, Duration timeout) {
-  for (unsigned tries = 0; tries < kTriesMax; ++tries) {
-    CO_ASSIGN_OR_RETURN(Known known, co_await look(chunk, timeout));
-    if (!known.record) co_return Code::not_found;
-    if (known.record->checked) co_return Status();
-    known.record->checked = true;
-    Plan plan;
-    plan.require_version(chunk_key(chunk), known.version);
-    plan.write(chunk_key(chunk), encode_record(*known.record));
-    CO_ASSIGN_OR_RETURN(bool done, co_await commit(std::move(plan), timeout));
-    if (done) co_return Status();
-  }
-  co_return contended();
+Task<Status> ChunkRecords::mark_checked(ChunkId chunk, std::vector<NodeId> proven, Duration timeout) {
+  Change mark = [proven = std::move(proven)](std::optional<ChunkRecord>& record) -> Result<bool> {
+    if (!record) return Code::not_found;
+    if (record->checked) return false;
+    record->checked = true;
+    auto doubtful = [&proven](const Holder& holder) { return std::ranges::find(proven, holder.node) == proven.end(); };
+    std::erase_if(record->holders, doubtful);
+    return true;
+  };
+  co_return co_await change(chunk, std::move(mark), timeout);
 }
 
 }  // namespace vortex::node

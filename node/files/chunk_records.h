@@ -67,8 +67,8 @@ class ChunkRecords {
   Task<Result<DropProgress>> drop_step(ChunkId chunk, FileTime condemned, Erase erase, Duration timeout);
   // Nobody who refers to it wants so many copies any more: as many as the one wants who wants most.
   Task<Status> lower_replicas(ChunkId chunk, Duration timeout);
-  // A holder has compared the content with the id.
-  Task<Status> mark_checked(ChunkId chunk, Duration timeout);
+  // These nodes have compared their copies with the id. Other holders count for nothing any more.
+  Task<Status> mark_checked(ChunkId chunk, std::vector<NodeId> proven, Duration timeout);
 
   // -- the managers'; of a chunk that is there --
   // A durable copy more, which was compared with the id. `not_found` when the chunk is gone or condemned, `stale` when

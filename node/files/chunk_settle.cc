@@ -172,6 +172,7 @@ Task<Result<DropProgress>> ChunkRecords::drop_step(ChunkId chunk, FileTime conde
   CO_ASSIGN_OR_RETURN(Known known, co_await look(chunk, timeout));
   if (!known.record) co_return DropProgress::nothing;
   ChunkRecord& record = *known.record;
+  const bool bare = record.condemned != 0 && record.holders.empty();
   bool dead = record.condemned != 0 && record.condemned == condemned;
   Plan plan;
   plan.require_version(chunk_key(chunk), known.version);
@@ -180,14 +181,16 @@ Task<Result<DropProgress>> ChunkRecords::drop_step(ChunkId chunk, FileTime conde
     require_unreferenced(plan, chunk);
     while (!record.holders.empty()) begin_drop(record, NodeId(record.holders.front().node));
     plan.write(chunk_key(chunk), encode_record(record));
-  } else if (!record.drops.empty()) {
+  } else if (bare ? to_erase(record) : !record.drops.empty()) {
     // Written down before: a copy that is made from now on has a higher number. One holder that is away keeps no other
     // from erasing.
     Status last;
     bool erased = false;
     for (const Drop& drop : std::vector<Drop>(record.drops)) {
-      Status done = co_await erase(drop.node, chunk, drop.up_to);
-      if (done.ok()) erased = end_drop(record, drop.node, drop.up_to) || erased;
+      Status done;
+      if (!drop.erased) done = co_await erase(drop.node, chunk, drop.up_to);
+      // A store may be about to record what was just erased: while the record stands, the drop speaks against it.
+      if (done.ok()) erased = (bare ? note_erased(record, drop) : end_drop(record, drop.node, drop.up_to)) || erased;
       if (!done.ok()) last = std::move(done);
     }
     if (!erased) co_return std::move(last).error();

@@ -18,9 +18,12 @@ struct Receipt {
   CopyNumber copy;
   std::uint32_t length = 0;  // of the stored form
   std::uint16_t form = 0;
+  // The holder has compared the bytes with the id. Otherwise they came with this request and are what their sender
+  // says.
+  bool checked = false;
   bool durable = false;  // otherwise: staged, and good for asking the holder to make it durable
   std::array<std::uint8_t, 16> seal{};
-  VORTEX_FIELDS(node, chunk, copy, length, form, durable, seal)
+  VORTEX_FIELDS(node, chunk, copy, length, form, checked, durable, seal)
 };
 
 // Knows what only members know.

@@ -49,7 +49,7 @@ Task<Tree::Attempt> Tree::try_set(Id directory, std::string name, const Change& 
   CO_ASSIGN_OR_RETURN(Slot slot, co_await find_to_change(directory, name, effort));
   if (!slot.there()) co_return Code::not_found;
   if (slot.entry.kind == EntryKind::directory)
-    co_return co_await try_set_directory(slot.entry.id, name, change, effort, attributes);
+    co_return co_await set_directory_at(slot.entry.id, std::move(slot.spot), change, effort, attributes);
   if (attributes.policy) co_return Error(Code::not_directory, "a policy is a directory's");
   auto holding = co_await hold(slot, effort);
   if (holding.is(Code::stale)) co_return std::nullopt;
@@ -75,6 +75,14 @@ Task<Tree::Attempt> Tree::try_set(Id directory, std::string name, const Change& 
 
 Task<Tree::Attempt> Tree::try_set_directory(Id id, std::string, const Change& change, Effort& effort,
                                             const AttributeChange& attributes) {
+  Spot spot;
+  spot.directory = spot.place = id;
+  co_return co_await set_directory_at(id, std::move(spot), change, effort, attributes);
+}
+
+// The operation is noted where whoever repeats it looks: at the name it was asked for.
+Task<Tree::Attempt> Tree::set_directory_at(Id id, Spot spot, const Change& change, Effort& effort,
+                                           const AttributeChange& attributes) {
   auto holding = co_await hold_directory(id, effort);
   if (holding.is(Code::stale)) co_return Error(Code::not_found, "there is no such directory any more");
   if (!holding.ok()) co_return holding.error();
@@ -98,8 +106,6 @@ Task<Tree::Attempt> Tree::try_set_directory(Id id, std::string, const Change& ch
   }
   plan.require_version(holding->key, holding->version);
   plan.write(holding->key, encode_record(header));
-  Spot spot;
-  spot.directory = spot.place = id;
   plan.operation(spot, change, id, header.version, now);
   CO_ASSIGN_OR_RETURN(Tried tried, co_await commit(std::move(plan), change, effort));
   if (tried.end == Tried::End::again) co_return std::nullopt;

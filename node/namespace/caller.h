@@ -21,6 +21,8 @@ struct Caller {
   // May do everything: a member, on its own behalf.
   static Caller root();
   bool may(Permission permission, const Path& path) const;
+  // `permission_denied` when he could read there what he may not read here: writing does not imply reading.
+  Status may_take(const Path& from, const Path& to) const;
   // What he makes is his, unless he says whose it is.
   void own(Attributes& attributes) const;
 };

@@ -37,7 +37,8 @@ struct Change {
 
   Change() {}
 };
-// Operations of which nobody said that they are settled are forgotten after this time.
+// Operations of which nobody said that they are settled are forgotten after this time, which the leader of their
+// partition measures.
 inline constexpr Duration kOperationsKept = std::chrono::minutes(15);
 
 // Fields that are given change; the others stay.

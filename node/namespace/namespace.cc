@@ -110,26 +110,47 @@ Task<Result<Inode>> Namespace::mkdir_all(Caller caller, std::string path, Attrib
   CO_ASSIGN_OR_RETURN(Path parsed, Path::parse(path));
   if (parsed.root()) co_return co_await stat(std::move(caller), "/", Follow::yes, change.timeout);
   Path upper;
-  std::optional<Inode> last;
-  for (std::size_t i = 0; i < parsed.names.size(); ++i) {
+  bool unmade = false;  // somebody else would have to make a directory on the way
+  for (std::size_t i = 0; i + 1 < parsed.names.size(); ++i) {
     upper.names.push_back(parsed.names[i]);
-    bool may = caller.may(Permission::write, upper);
-    Change each = change;
-    // Only the last one is the named operation.
-    if (i + 1 < parsed.names.size()) each.operation.reset();
-    auto made = Result<Inode>(Code::exists);
-    if (may) made = co_await mkdir(caller, upper.to_string(), attributes, std::move(each));
-    if (made.is(Code::exists)) {
-      Caller reader = Caller::root();
-      made = co_await stat(std::move(reader), upper.to_string(), Follow::yes, change.timeout);
-      if (!may && made.is(Code::not_found))
+    if (!caller.may(Permission::write, upper)) {
+      if (!caller.rights || !caller.rights->lead_through(upper.to_string()))
         co_return Error(Code::permission_denied, caller.name + " may not make " + upper.to_string());
-      if (made.ok() && made->type != FileType::directory) co_return Code::not_directory;
+      unmade = true;
+      continue;
     }
-    if (!made.ok()) co_return made;
-    last = std::move(*made);
+    // Only the last one is the named operation.
+    Change each = change;
+    each.operation.reset();
+    auto made = co_await mkdir(caller, upper.to_string(), attributes, std::move(each));
+    if (made.ok()) unmade = false;
+    if (made.is(Code::not_found) && unmade)
+      co_return Error(Code::permission_denied, caller.name + " may not make what is above " + upper.to_string());
+    // What is there may be a link, or no directory: the next step shows.
+    if (!made.ok() && !made.is(Code::exists)) co_return made;
   }
-  co_return std::move(*last);
+  co_return co_await mkdir_last(std::move(caller), std::move(path), std::move(attributes), std::move(change), unmade);
+}
+
+// The last one of a row, which may be there: it is shown to who may write it, or read it.
+Task<Result<Inode>> Namespace::mkdir_last(Caller caller, std::string path, Attributes attributes, Change change,
+                                          bool unmade) {
+  CO_ASSIGN_OR_RETURN(Path parsed, Path::parse(path));
+  const Permission right = caller.may(Permission::write, parsed) ? Permission::write : Permission::read;
+  const Error denied(Code::permission_denied, caller.name + " may not make " + parsed.to_string());
+  if (right == Permission::write) {
+    auto made = co_await mkdir(caller, path, std::move(attributes), change);
+    if (made.is(Code::not_found) && unmade) co_return denied;
+    if (!made.is(Code::exists)) co_return made;
+  }
+  auto found = co_await resolve(std::move(caller), std::move(path), right, Follow::yes, change.timeout);
+  if (found.is(Code::not_found) && right == Permission::read) co_return denied;
+  if (!found.ok()) co_return found.error();
+  if (found->root()) co_return co_await tree_.directory(kRootDirectory, change.timeout);
+  auto inode = co_await tree_.lookup(found->directory, found->name, change.timeout, std::move(found->slot));
+  if (inode.is(Code::not_found) && right == Permission::read) co_return denied;
+  if (inode.ok() && inode->type != FileType::directory) co_return Code::not_directory;
+  co_return inode;
 }
 
 // A name that ends in a slash, for what is no directory: there, or not to be made so.
@@ -158,8 +179,9 @@ Task<Result<Inode>> Namespace::link(Caller caller, std::string path, std::string
     if (!entry) co_return Code::not_found;
     if (from.wants_directory && entry->type != FileType::directory) co_return Code::not_directory;
   }
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(to), change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(caller, std::move(to), change.timeout));
   if (at.root()) co_return Code::exists;
+  CO_RETURN_IF_ERROR(caller.may_take(from.path, at.path));
   if (at.wants_directory) co_return co_await missing(at, change.timeout);
   if (from.root()) co_return Error(Code::is_directory, "a directory cannot have a second name");
   co_return co_await tree_.link(from.directory, from.name, at.directory, at.name, std::move(change));
@@ -180,8 +202,9 @@ Task<Result<Inode>> Namespace::set(Caller caller, std::string path, Follow follo
 
 Task<Status> Namespace::rename(Caller caller, std::string path, std::string to, RenameOptions options, Change change) {
   CO_ASSIGN_OR_RETURN(Resolved from, co_await resolve_name(caller, std::move(path), change.timeout));
-  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(std::move(caller), std::move(to), change.timeout));
+  CO_ASSIGN_OR_RETURN(Resolved at, co_await resolve_name(caller, std::move(to), change.timeout));
   if (from.root() || at.root()) co_return Error(Code::in_use, "the root stays where it is");
+  CO_RETURN_IF_ERROR(caller.may_take(from.path, at.path));
   if (from.wants_directory || at.wants_directory) {
     CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(from.directory, from.name, change.timeout));
     if (!entry) co_return Code::not_found;

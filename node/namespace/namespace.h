@@ -78,8 +78,8 @@ class Namespace {
   Task<Status> rmdir(Caller caller, std::string path, Change change);
   Task<Status> rename(Caller caller, std::string path, std::string to, RenameOptions options, Change change);
   // The file, or the directory with all that is in it. Removes about `max` entries; can be gone on with at any time, by
-  // anybody.
-  Task<Result<RemovedTree>> remove_tree(Caller caller, std::string path, std::uint64_t max, Duration timeout);
+  // anybody. An operation's name stands for the whole removal: when that was done, what has come in its place stays.
+  Task<Result<RemovedTree>> remove_tree(Caller caller, std::string path, std::uint64_t max, Change change);
 
  private:
   struct Walk;
@@ -88,6 +88,7 @@ class Namespace {
   Task<Result<Resolved>> resolve_name(Caller caller, std::string path, Duration timeout);
   // The same for the directory that a path names: its id.
   Task<Result<Id>> resolve_directory(Caller caller, std::string path, Permission right, Duration timeout);
+  Task<Result<Inode>> mkdir_last(Caller caller, std::string path, Attributes attributes, Change change, bool unmade);
   Task<Error> missing(Resolved at, Duration timeout);
   Task<Status> empty(Id directory, std::uint64_t max, RemovedTree& removed, Duration timeout);
   Task<void> remove_file(Id directory, std::string name, RemovedTree& removed, Status& status, Duration timeout);

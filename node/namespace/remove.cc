@@ -65,7 +65,7 @@ Task<Tree::Attempt> Tree::try_rmdir(Id directory, std::string name, const Change
   if (tried.end == Tried::End::again && tried.failed == empty) co_return Code::not_empty;
   if (tried.end == Tried::End::again) co_return std::nullopt;
   parts_.forget(slot.entry.id);
-  (void)(co_await forget_operations(slot.entry.id, kLeftOperationsMax, true)).ok();
+  (void)(co_await forget_operations(slot.entry.id, kLeftOperationsMax)).ok();
   Inode gone;
   gone.id = slot.entry.id;
   co_return gone;

@@ -80,23 +80,26 @@ Task<Status> Namespace::empty(Id directory, std::uint64_t max, RemovedTree& remo
   co_return Status();
 }
 
-Task<Result<RemovedTree>> Namespace::remove_tree(Caller caller, std::string path, std::uint64_t max, Duration timeout) {
+Task<Result<RemovedTree>> Namespace::remove_tree(Caller caller, std::string path, std::uint64_t max, Change change) {
+  const Duration timeout = change.timeout;
   CO_ASSIGN_OR_RETURN(Resolved at,
                       co_await resolve(std::move(caller), std::move(path), Permission::write, Follow::no, timeout));
   if (at.root()) co_return Error(Code::in_use, "the root stays where it is");
   RemovedTree removed;
+  if (change.again) {
+    CO_ASSIGN_OR_RETURN(removed.done, co_await tree_.was_executed(at.directory, at.name, change));
+    if (removed.done) co_return removed;
+  }
   while (removed.entries < max) {
     CO_ASSIGN_OR_RETURN(std::optional<Entry> entry, co_await tree_.entry(at.directory, at.name, timeout));
     if (!entry && removed.entries == 0) co_return Code::not_found;
-    Change change;
-    change.timeout = timeout;
     Status gone;
     if (entry && entry->kind == EntryKind::directory) {
       CO_RETURN_IF_ERROR(co_await empty(entry->id, max, removed, timeout));
       if (removed.entries >= max) break;
-      gone = co_await tree_.rmdir(at.directory, at.name, std::move(change));
+      gone = co_await tree_.rmdir(at.directory, at.name, change);
     } else if (entry) {
-      gone = co_await tree_.unlink(at.directory, at.name, std::move(change));
+      gone = co_await tree_.unlink(at.directory, at.name, change);
     }
     // Something was made in it meanwhile, or in its place.
     bool changed = gone.is(Code::not_empty) || gone.is(Code::is_directory) || gone.is(Code::not_directory);

@@ -147,6 +147,14 @@ Task<Result<std::optional<OperationRecord>>> Tree::executed(Id directory, std::s
   co_return operation;
 }
 
+Task<Result<bool>> Tree::was_executed(Id directory, std::string name, Change change) {
+  if (!change.operation) co_return false;
+  Effort effort = begin(change.timeout);
+  CO_ASSIGN_OR_RETURN(std::optional<OperationRecord> operation,
+                      co_await executed(directory, std::move(name), change, effort));
+  co_return operation.has_value();
+}
+
 Task<Status> Tree::create_root(Attributes attributes, FilePolicy policy, Duration timeout) {
   CO_RETURN_IF_ERROR(validate(policy));
   DirectoryHeader header;
@@ -166,24 +174,19 @@ Task<Status> Tree::create_root(Attributes attributes, FilePolicy policy, Duratio
   co_return Status();
 }
 
-Task<Status> Tree::forget_operations(Id place, std::size_t max, bool all) {
+Task<Status> Tree::forget_operations(Id place, std::size_t max) {
   ByteVector from = begin_of(RecordKind::operation);
-  FileTime old = wall_now() - FileTime(kOperationsKept.count());
   for (std::size_t seen = 0; seen < max && !from.empty();) {
     dht::ScanLimits limits;
     limits.records = 100;
     CO_ASSIGN_OR_RETURN(dht::Page page,
                         co_await records_.scan(place, from, end_of(RecordKind::operation), limits, kTendTimeout));
     Plan plan;
-    std::size_t gone = 0;
     for (const dht::Record& record : page.records) {
-      auto operation = decode_record<OperationRecord>(record.value);
-      if (!all && operation.ok() && operation->at > old) continue;
       plan.require_version(record.key, record.version);
       plan.erase(record.key);
-      ++gone;
     }
-    if (gone > 0) {
+    if (!page.records.empty()) {
       auto erased = co_await records_.commit(plan.take(), kTendTimeout);
       if (!erased.ok()) co_return erased.error();
     }
@@ -197,13 +200,12 @@ void Tree::entry_made(const Spot& spot) {
   bool look = spot.old_place.has_value() || env_.random().below(options_.parts.count_one_in) == 0;
   if (!look || tending_ || group_.cancelled()) return;
   tending_ = true;
-  group_.spawn(tend(spot.directory, spot.name, spot.place));
+  group_.spawn(tend(spot.directory, spot.name));
 }
 
 // Upkeep that nobody waits for; what fails is done at a later occasion.
-Task<void> Tree::tend(Id directory, std::string name, Id place) {
+Task<void> Tree::tend(Id directory, std::string name) {
   (void)(co_await parts_.tend(directory, name, kTendTimeout)).ok();
-  (void)(co_await forget_operations(place, 1000, false)).ok();
   tending_ = false;
 }
 

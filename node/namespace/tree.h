@@ -100,10 +100,14 @@ class Tree {
   Task<Status> rename(Id directory, std::string name, Id to_directory, std::string to_name, RenameOptions options,
                       Change change);
 
+  // Was the operation that `change` names executed on this name?
+  Task<Result<bool>> was_executed(Id directory, std::string name, Change change);
+
   // Where an upload for this name is to be opened, so that its commit touches one partition.
   Id upload_place(const Id& directory, const std::string& name) { return parts_.locate(directory, name).place; }
-  // Forgets up to `max` operations of a place, all of them or those older than kOperationsKept.
-  Task<Status> forget_operations(Id place, std::size_t max, bool all);
+  // Forgets up to `max` operations of a place that nobody can ask for any more. Of others the janitor knows how old
+  // they are.
+  Task<Status> forget_operations(Id place, std::size_t max);
 
   // Told of every release record that was written by this tree: somebody is to see to it.
   void on_release(std::function<void(const dht::Key&)> observer) { on_release_ = std::move(observer); }
@@ -140,6 +144,8 @@ class Tree {
                         const AttributeChange& attributes);
   Task<Attempt> try_set_directory(Id id, std::string name, const Change& change, Effort& effort,
                                   const AttributeChange& attributes);
+  Task<Attempt> set_directory_at(Id id, Spot spot, const Change& change, Effort& effort,
+                                 const AttributeChange& attributes);
   Task<Attempt> try_unlink(Id directory, std::string name, const Change& change, Effort& effort);
   Task<Attempt> try_rmdir(Id directory, std::string name, const Change& change, Effort& effort);
   Task<Attempt> try_link(Id directory, std::string name, const Change& change, Effort& effort, const Id& from_directory,
@@ -170,7 +176,7 @@ class Tree {
   Task<Result<bool>> is_below(Id directory, Id ancestor, Effort& effort);
 
   void entry_made(const Spot& spot);
-  Task<void> tend(Id directory, std::string name, Id place);
+  Task<void> tend(Id directory, std::string name);
   FileTime wall_now() const;
   std::uint64_t first_version();
 

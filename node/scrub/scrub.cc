@@ -2,19 +2,11 @@
 
 #include <algorithm>
 
-#include "chunker/form.h"
-#include "chunker/unpack.h"
-
 namespace vortex::node {
 
 namespace {
 
 constexpr std::size_t kPositionFileMax = 64;
-
-bool right(const ChunkId& id, std::uint16_t, ByteView value) {
-  auto header = chunker::decode_header(value);
-  return header.ok() && chunker::check_stored(id, header->form(), value).ok();
-}
 
 }  // namespace
 
@@ -66,7 +58,7 @@ Task<Status> ScrubLoop::pass(wal::values::ScrubPosition from, bool asked) {
     position_ = position;
     moved_ = true;
   };
-  options.check = right;
+  options.check = is_chunk;
   state_.active = true;
   auto report = co_await store_.scrub(std::move(options));
   state_.active = false;

@@ -33,4 +33,7 @@ class ChunkHolders {
                                       Duration timeout) = 0;
 };
 
+// The holder finds its copy, compares it with the id and makes it durable.
+Task<Result<Receipt>> prove(ChunkHolders& holders, NodeId node, ChunkId chunk, Duration timeout);
+
 }  // namespace vortex::node

@@ -27,6 +27,8 @@ struct StoreOptions {
   std::size_t window_bytes = 96 * kMiB;
   std::size_t pipeline_bytes = 48 * kMiB;
   Duration renew_every = seconds(20);
+  // A slow source's chunks are recorded after this time, though there are few of them; looked at when it is renewed.
+  Duration batch_lasts = seconds(40);
   SendOptions send;  // numbers of copies come from the policy
 
   StoreOptions() {}

@@ -25,7 +25,8 @@ struct UploadRun::Batch {
   explicit Batch(Loop& loop) : staging(loop) {}
   std::vector<std::unique_ptr<Parcel>> parcels;
   std::vector<Permit> permits;
-  std::size_t bytes = 0;
+  std::size_t held = 0;  // of the window
+  Instant begun;         // its first chunk
   TaskGroup staging;
 };
 
@@ -58,6 +59,9 @@ Task<void> UploadRun::renew() {
     if (!slept.ok()) co_return;
     Status renewed = co_await files_.renew_upload(upload_.upload, options_.record_timeout);
     if (renewed.is(Code::expired)) fail(renewed.error());
+    // A copy that no record names is not kept for long.
+    const bool old = !batch_->parcels.empty() && env_.now() - batch_->begun >= options_.batch_lasts;
+    if (old) (void)(co_await close_batch()).ok();
   }
 }
 
@@ -71,7 +75,13 @@ Task<Status> UploadRun::add(chunker::StoredChunk chunk) {
   if (!status_.ok()) co_return status_;
   if (known_.contains(chunk.id)) co_return Status();
   if (known_.size() >= kKnownMax) known_.clear();
-  CO_ASSIGN_OR_RETURN(Permit permit, co_await window_.acquire(std::max(chunk.memory, chunk.stored.size())));
+  const std::size_t held = std::max(chunk.memory, chunk.stored.size());
+  std::optional<Permit> room = window_.try_acquire(held);
+  if (!room) {
+    // What this batch holds comes back only when it is closed.
+    CO_RETURN_IF_ERROR(co_await close_batch());
+    CO_ASSIGN_OR_RETURN(room, co_await window_.acquire(held));
+  }
   if (!status_.ok()) co_return status_;
   known_.insert(chunk.id);
   auto parcel = std::make_unique<Parcel>();
@@ -79,11 +89,12 @@ Task<Status> UploadRun::add(chunker::StoredChunk chunk) {
   parcel->form = form_of(chunk.header);
   parcel->stored = std::move(chunk.stored);
   Parcel& sent = *parcel;
-  batch_->bytes += sent.stored.size();
-  batch_->permits.push_back(std::move(permit));
+  if (batch_->parcels.empty()) batch_->begun = env_.now();
+  batch_->held += held;
+  batch_->permits.push_back(std::move(*room));
   batch_->parcels.push_back(std::move(parcel));
   batch_->staging.spawn(stage(*batch_, sent));
-  if (batch_->bytes >= options_.window_bytes / 2) CO_RETURN_IF_ERROR(co_await close_batch());
+  if (batch_->held >= options_.window_bytes / 2) CO_RETURN_IF_ERROR(co_await close_batch());
   co_return Status();
 }
 

@@ -118,9 +118,10 @@ class Surveyor {
     if (references_ == 0 && record_.condemned == 0)
       note(Kind::unreferenced, key, found_.leftovers.unreferenced, chunk_);
     bool doomed = record_.condemned != 0 && references_ == 0;
-    // One that nobody holds any more has nothing to wait for.
-    bool due = doomed && (record_.holders.empty() || unchanged_for(version_, terms_.reclaim_grace));
-    if (due || !record_.drops.empty()) {
+    // One that nobody held has nothing to wait for; after drops, a receipt for what was erased may be on its way.
+    const bool bare = record_.condemned != 0 && record_.holders.empty();
+    bool due = doomed && ((bare && record_.drops.empty()) || unchanged_for(version_, terms_.reclaim_grace));
+    if (due || (bare ? to_erase(record_) : !record_.drops.empty())) {
       DoomedChunk chunk;
       chunk.chunk = chunk_;
       if (due) chunk.condemned = record_.condemned;

@@ -178,11 +178,14 @@ Task<void> HealNode::Managers::stop() {
   co_await upkeep.stop();
 }
 
-node::FileServiceOptions HealNode::service_options(Roster& roster) {
+node::FileServiceOptions HealNode::service_options(Roster& roster, node::ChunkHolders& holders) {
   node::FileServiceOptions options;
   Roster* known = &roster;
   options.active_nodes = [known] { return known->ring().size(); };
   options.caller_of = [](const net::Context&) -> Result<node::Caller> { return node::Caller::root(); };
+  options.prove = [&holders](NodeId node, ChunkId chunk, Duration timeout) {
+    return node::prove(holders, node, chunk, timeout);
+  };
   return options;
 }
 
@@ -200,13 +203,14 @@ HealNode::HealNode(Env& env, Roster& roster, std::size_t number)
       chunk_records_(env, records_),
       files_(file_service_, node::Caller::root()),
       reader_(env, files_, end_.holders),
-      file_service_(env, names_, chunk_records_, reader_, sealer_, service_options(roster)),
+      file_service_(env, names_, chunk_records_, reader_, sealer_, service_options(roster, end_.holders)),
       led_(roster, number),
       places_(env, roster),
       ending_(env.loop()) {}
 
 Task<Status> HealNode::open() {
   node::ChunkStoreOptions options;
+  options.check = node::is_chunk;
   options.on_damage = [this](const wal::values::Damage& damage) {
     if (managers_ && damage.id) managers_->inventory.lost(*damage.id);
   };

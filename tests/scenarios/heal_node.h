@@ -132,7 +132,7 @@ class HealNode final : public Program {
   };
   Task<Status> open();
   NodeId self() const { return roster_.id(number_); }
-  static node::FileServiceOptions service_options(Roster& roster);
+  static node::FileServiceOptions service_options(Roster& roster, node::ChunkHolders& holders);
 
   Env& env_;
   Roster& roster_;

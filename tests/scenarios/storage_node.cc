@@ -50,11 +50,14 @@ dht::Ring ring_of(const ClusterFacts& facts) {
   return dht::Ring(std::move(members));
 }
 
-node::FileServiceOptions service_options(const ClusterFacts& facts) {
+node::FileServiceOptions service_options(const ClusterFacts& facts, node::ChunkHolders& holders) {
   node::FileServiceOptions options;
   std::size_t nodes = facts.nodes;
   options.active_nodes = [nodes] { return nodes; };
   options.caller_of = [](const net::Context&) -> Result<node::Caller> { return node::Caller::root(); };
+  options.prove = [&holders](NodeId node, ChunkId chunk, Duration timeout) {
+    return node::prove(holders, node, chunk, timeout);
+  };
   return options;
 }
 
@@ -86,11 +89,13 @@ StorageNode::StorageNode(Env& env, const ClusterFacts& facts, std::size_t number
       chunk_records_(env, records_),
       files_(file_service_, node::Caller::root()),
       reader_(env, files_, end_.holders),
-      file_service_(env, names_, chunk_records_, reader_, sealer_, service_options(facts)),
+      file_service_(env, names_, chunk_records_, reader_, sealer_, service_options(facts, end_.holders)),
       ending_(env.loop()) {}
 
 Task<void> StorageNode::run() {
-  auto store = co_await node::ChunkStore::open(env_, "chunks");
+  node::ChunkStoreOptions options;
+  options.check = node::is_chunk;
+  auto store = co_await node::ChunkStore::open(env_, "chunks", std::move(options));
   if (store.ok()) {
     store_ = std::move(*store);
     NodeId self = end_.facts.identity(number_).id();

@@ -13,6 +13,7 @@
 #include "base/window.h"
 #include "wal/value_store/appender.h"
 #include "wal/value_store/key_locks.h"
+#include "wal/value_store/known_right.h"
 
 namespace vortex::wal::values {
 
@@ -45,6 +46,7 @@ struct StoreCore {
   KeyLocks locks;
   Books books;
   Window writing;  // bytes of puts in flight
+  KnownRight right;
   std::unique_ptr<Appender> appender;
   std::unique_ptr<FileLock> lock;
   std::uint64_t last_sequence = 0;

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "base/bytes.h"
+#include "base/id.h"
 #include "base/limits.h"
 #include "wal/value_store/copy_number.h"
 
@@ -49,6 +51,10 @@ struct ValueStoreOptions {
   // Records of which opening knows more than the index does, at most: where more lie behind the last index checkpoint
   // (or there is none) the segments are read several times. About 256 bytes each.
   std::size_t open_records_max = kMiB;
+  // Is this what the id names? Asked, on the pool, of bytes that are there already when they are put again or touched,
+  // unless they were found right not long ago. Others go into quarantine, as if they had not been there. Bytes of which
+  // nobody has a second opinion pass unseen: they are their sender's. Empty: whatever is there is right.
+  std::function<bool(const Id&, std::uint16_t form, ByteView value)> check;
   // Called on the loop thread for everything found damaged, once for each finding.
   std::function<void(const Damage&)> on_damage;
 

@@ -187,6 +187,7 @@ Task<Result<PutResult>> ValueStore::put_locked(Id id, Buffer bytes, std::uint16_
   record.header.form = form;
   record.header.length = result.length;
   record.header.number = result.number.packed();
+  core.right.forget(id);
   CO_RETURN_IF_ERROR(co_await core.appender->append(record));
   co_return result;
 }
@@ -198,7 +199,7 @@ Task<Result<std::optional<PutResult>>> ValueStore::touch_locked(Id id) {
   Location location = core.catalog.find(id);
   if (!location) co_return none;
   auto segment = core.catalog.at(location.ordinal());
-  // A new number vouches for the bytes, so they are looked at.
+  // A new number vouches for the bytes, so they are looked at. They may have come from anybody.
   auto stored = co_await read_value(core, segment, id, location, 0, kValueBytesMax);
   if (doubtful(stored)) {
     CO_ASSIGN_OR_RETURN(bool damaged, co_await quarantine_if_damaged(core, id, location));
@@ -206,6 +207,17 @@ Task<Result<std::optional<PutResult>>> ValueStore::touch_locked(Id id) {
     co_return Error(Code::io_error, "a read failed or gave wrong bytes once");
   }
   if (!stored.ok()) co_return std::move(stored).error();
+  if (core.options.check && !core.right.has(id)) {
+    auto work = [&core, &id, form = stored->header.form, value = stored->bytes] {
+      return core.options.check(id, form, value);
+    };
+    bool right = co_await core.env.pool().run(work);
+    if (!right) {
+      CO_RETURN_IF_ERROR(co_await quarantine(core, id, location, "not what its id names"));
+      co_return none;
+    }
+    core.right.add(id);
+  }
   CO_ASSIGN_OR_RETURN(Space::Claim claim, co_await admit(core, maintenance_, kRecordHeaderBytes));
   PutResult result;
   result.number = core.next_number();
@@ -295,6 +307,8 @@ Task<Result<ValueInfo>> ValueStore::stat(Id id) {
 }
 
 bool ValueStore::has(const Id& id) const { return static_cast<bool>(core_->catalog.find(id)); }
+
+bool ValueStore::known_right(const Id& id) const { return !core_->options.check || core_->right.has(id); }
 
 std::vector<Id> ValueStore::list(const std::optional<Id>& after, std::size_t max) const {
   return core_->catalog.index().list(after, max);

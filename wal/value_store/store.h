@@ -85,6 +85,8 @@ class ValueStore {
   Task<Result<Value>> get(Id id, std::uint64_t offset = 0, std::uint64_t length = kValueBytesMax);
   Task<Result<ValueInfo>> stat(Id id);
   bool has(const Id& id) const;
+  // What is there was compared with its id (options.check) not long ago.
+  bool known_right(const Id& id) const;
   // At most `max` ids above `after`, in order.
   std::vector<Id> list(const std::optional<Id>& after, std::size_t max) const;
 

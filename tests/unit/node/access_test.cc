@@ -1,6 +1,7 @@
 #include "base/task_group.h"
 #include "node/access/access_key.h"
 #include "node/access/book.h"
+#include "node/access/key_watch.h"
 #include "node/access/rights.h"
 #include "tests/sim/world.h"
 #include "tests/support/local_records.h"
@@ -164,4 +165,34 @@ TEST_CASE("of those who race for the last use of a token one gets it") {
     co_return Status();
   };
   EXPECT(Cluster().run(body));
+}
+
+TEST_CASE("a rule's path is kept as paths are asked about") {
+  EXPECT_EQ(to_string(rule("r://photos")), "r:/photos");
+  EXPECT_EQ(to_string(rule("r:/a/./b//")), "r:/a/b");
+  EXPECT(!parse_access_rule("r:/a/../b").ok());
+}
+
+TEST_CASE("clients of a revoked key are sent away within a minute, and no others") {
+  Cluster cluster;
+  EXPECT(cluster.run([](Env& env, AccessBook& book) -> Task<Status> {
+    std::vector<AccessRule> rules(1, rule("r:/"));
+    CO_ASSIGN_OR_RETURN(net::Secret kept, co_await book.create_key(rules, "kept", kPatience));
+    CO_ASSIGN_OR_RETURN(net::Secret revoked, co_await book.create_key(rules, "revoked", kPatience));
+    std::set<std::string> here, gone;
+    here.insert(AccessKeyText::id_of(kept));
+    here.insert(AccessKeyText::id_of(revoked));
+    auto keys = [&here] { return here; };
+    auto close = [&gone](const std::string& key) { gone.insert(key); };
+    KeyWatch watch(env, book, keys, close);
+    watch.start();
+    CO_RETURN_IF_ERROR(co_await sleep_for(env, seconds(60)));
+    EXPECT(gone.empty());
+    CO_RETURN_IF_ERROR(co_await book.revoke_key(AccessKeyText::id_of(revoked), kPatience));
+    CO_RETURN_IF_ERROR(co_await sleep_for(env, seconds(60)));
+    EXPECT_EQ(gone.size(), 1);
+    EXPECT(gone.contains(AccessKeyText::id_of(revoked)));
+    co_await watch.stop();
+    co_return Status();
+  }));
 }

@@ -27,7 +27,9 @@ struct CopierRig {
     EXPECT(rig.world.run(rig.machine, stop, store.get()).ok());
   }
   static Task<std::unique_ptr<ChunkStore>> open(Env& env) {
-    auto opened = co_await ChunkStore::open(env, "chunks");
+    ChunkStoreOptions options;
+    options.check = is_chunk;
+    auto opened = co_await ChunkStore::open(env, "chunks", std::move(options));
     CHECK(opened.ok());
     co_return std::move(*opened);
   }
@@ -85,6 +87,44 @@ TEST_CASE("true bytes that are there already are taken over without moving a byt
   REQUIRE(copied.ok());
   EXPECT_EQ(copied->moved, 0);
   EXPECT(copied->receipt.copy > before);
+}
+
+TEST_CASE("false bytes that somebody planted under an id get no receipt: the true ones are wanted") {
+  CopierRig rig;
+  const chunker::StoredChunk wanted = packed(1), other = packed(2);
+  rig.put(wanted.id, other);
+  EXPECT(rig.rig.run([&](Env&) { return rig.service.touch(wanted.id); }).is(Code::not_found));
+  bool existed = true;
+  auto put = rig.rig.run([&](Env&) { return rig.service.put(wanted.id, wanted.stored, 0, existed); });
+  REQUIRE(put.ok());
+  EXPECT(!existed);
+  EXPECT(!put->checked);
+  EXPECT(rig.proven(wanted.id, put->copy));
+  auto touched = rig.rig.run([&](Env&) { return rig.service.touch(wanted.id); });
+  REQUIRE(touched.ok());
+  EXPECT(touched->checked);
+}
+
+TEST_CASE("true bytes that are sent where false ones lie take their place") {
+  CopierRig rig;
+  const chunker::StoredChunk wanted = packed(1), other = packed(2);
+  rig.put(wanted.id, other);
+  bool existed = true;
+  auto put = rig.rig.run([&](Env&) { return rig.service.put(wanted.id, wanted.stored, 0, existed); });
+  REQUIRE(put.ok());
+  EXPECT(!existed);
+  EXPECT(rig.proven(wanted.id, put->copy));
+}
+
+TEST_CASE("a receipt is not good for false bytes that took the place of the copy") {
+  CopierRig rig;
+  const chunker::StoredChunk wanted = packed(1), other = packed(2);
+  bool existed = true;
+  auto put = rig.rig.run([&](Env&) { return rig.service.put(wanted.id, wanted.stored, 0, existed); });
+  REQUIRE(put.ok());
+  REQUIRE(rig.rig.run([&](Env&) { return rig.store->erase(wanted.id, put->copy); }).ok());
+  rig.put(wanted.id, other);
+  EXPECT(rig.rig.run([&](Env&) { return rig.service.sync(std::vector<Receipt>(1, *put)); }).is(Code::stale));
 }
 
 TEST_CASE("a copy that is gone again is not said to be durable") {

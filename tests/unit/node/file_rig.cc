@@ -27,8 +27,18 @@ std::vector<NodeId> MemoryHolders::owners(const ChunkId& chunk, std::size_t coun
   return dht::Ring(std::move(members)).owners(chunk, count);
 }
 
-Receipt MemoryHolders::receipt(const NodeId& node, const ChunkId& chunk, const Copy& copy) const {
+// As a node does: bytes that were there get a receipt when they are what the id names, and are forgotten otherwise.
+bool MemoryHolders::found(Node& node, const ChunkId& chunk) {
+  auto copy = node.copies.find(chunk);
+  if (copy == node.copies.end()) return false;
+  if (is_chunk(chunk, copy->second.form, copy->second.stored.view())) return true;
+  node.copies.erase(copy);
+  return false;
+}
+
+Receipt MemoryHolders::receipt(const NodeId& node, const ChunkId& chunk, const Copy& copy, bool checked) const {
   Receipt receipt;
+  receipt.checked = checked;
   receipt.node = node;
   receipt.chunk = chunk;
   receipt.copy = copy.number;
@@ -51,21 +61,22 @@ Task<Result<Receipt>> MemoryHolders::put(NodeId id, ChunkId chunk, std::uint16_t
                                          Duration timeout) {
   CO_ASSIGN_OR_RETURN(Node * node, co_await reach(id, timeout));
   ++puts;
+  const bool existed = found(*node, chunk);
   Copy& copy = node->copies[chunk];
-  if (copy.stored.empty()) {
+  if (!existed) {
     copy.stored = std::move(stored);
     copy.form = form;
   }
   copy.number = CopyNumber(node->epoch, ++node->sequence);
-  co_return receipt(id, chunk, copy);
+  co_return receipt(id, chunk, copy, existed);
 }
 
 Task<Result<Receipt>> MemoryHolders::touch(NodeId id, ChunkId chunk, Duration timeout) {
   CO_ASSIGN_OR_RETURN(Node * node, co_await reach(id, timeout));
-  auto copy = node->copies.find(chunk);
-  if (copy == node->copies.end()) co_return Code::not_found;
-  copy->second.number = CopyNumber(node->epoch, ++node->sequence);
-  co_return receipt(id, chunk, copy->second);
+  if (!found(*node, chunk)) co_return Code::not_found;
+  Copy& copy = node->copies.at(chunk);
+  copy.number = CopyNumber(node->epoch, ++node->sequence);
+  co_return receipt(id, chunk, copy, true);
 }
 
 Task<Result<std::vector<Receipt>>> MemoryHolders::sync(NodeId id, std::vector<Receipt> staged, Duration timeout) {
@@ -173,6 +184,8 @@ FilePolicy FileRig::small_chunks() {
 FileServiceOptions FileRig::service_options(std::size_t nodes) {
   FileServiceOptions options;
   options.active_nodes = [nodes] { return nodes; };
+  options.durable_at = [this](const Id&) { return durable; };
+  options.prove = [this](NodeId node, ChunkId chunk, Duration timeout) { return prove(holders, node, chunk, timeout); };
   return options;
 }
 

@@ -64,7 +64,8 @@ class MemoryHolders final : public ChunkHolders {
 
  private:
   Task<Result<Node*>> reach(NodeId node, Duration timeout);
-  Receipt receipt(const NodeId& node, const ChunkId& chunk, const Copy& copy) const;
+  static bool found(Node& node, const ChunkId& chunk);
+  Receipt receipt(const NodeId& node, const ChunkId& chunk, const Copy& copy, bool checked) const;
   Env& env_;
   const ReceiptSealer& sealer_;
   std::map<NodeId, Node> nodes_;
@@ -127,7 +128,7 @@ struct FileRig {
   ~FileRig();
   static sim::WorldOptions quiet();
   static FilePolicy small_chunks();
-  static FileServiceOptions service_options(std::size_t nodes);
+  FileServiceOptions service_options(std::size_t nodes);
 
   Result<Inode> store(const std::string& path, ByteView content, StoreOptions options = StoreOptions());
   Result<Inode> write(const std::string& path, std::uint64_t offset, ByteView content);
@@ -168,6 +169,7 @@ struct FileRig {
   std::map<dht::PartitionNumber, SurveyPlace> looked;
   std::vector<RepairNeed> needs;  // of the last look
   Caller root = Caller::root();
+  std::size_t durable = 3;  // nodes that have an acknowledged name
 };
 
 ByteVector random_bytes(std::size_t size, std::uint64_t seed);

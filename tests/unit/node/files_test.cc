@@ -1,4 +1,5 @@
 // Storing and fetching over a file system in one process.
+#include "chunker/pack.h"
 #include "tests/sim/dice.h"
 #include "tests/unit/node/file_rig.h"
 
@@ -265,4 +266,56 @@ TEST_CASE("a chunk is not taken for gone because its record could not be asked f
   rig.records.set_options(busy);
   EXPECT(rig.run([&](Env&) { return rig.reader.load(nobody); }).is(Code::busy));
   rig.records.set_options(dht::LocalRecordsOptions());
+}
+
+TEST_CASE("a small file lives with its name only where names are as durable as its policy wants") {
+  for (std::size_t durable : {1, 2}) {
+    FileRig rig;
+    rig.durable = durable;
+    const ByteVector content = random_bytes(50, 1);
+    auto stored = rig.store("/f", content);
+    REQUIRE(stored.ok());
+    EXPECT_EQ(stored->manifest.has_value(), durable < 2);
+    EXPECT(*rig.fetch("/f") == content);
+  }
+}
+
+TEST_CASE("chunks that keep more memory than they have bytes do not stop their own store") {
+  FileRig rig;
+  StoreOptions options;
+  options.window_bytes = 64 * 1024;
+  auto body = [](Env&, FileRig* of, StoreOptions with) -> Task<Status> {
+    CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await of->files.open_upload("/f", 0, seconds(1)));
+    UploadRun run(of->machine.env(), of->files, of->holders, opened, with);
+    Status added;
+    for (std::uint64_t i = 0; added.ok() && i < 40; ++i) {
+      auto chunk = chunker::pack(chunker::ChunkDraft::copy_of(random_bytes(2000, i)), chunker::PackOrder());
+      chunk.memory = 4100;
+      added = co_await run.add(std::move(chunk));
+    }
+    if (added.ok()) added = co_await run.finish();
+    co_await run.stop();
+    co_return added;
+  };
+  // 16 of them, of 4,100 bytes each in a window for 15, have less than half a window of bytes.
+  EXPECT(rig.world.run(rig.machine, body, &rig, options).ok());
+}
+
+TEST_CASE("the chunks of a slow source are recorded while it goes on") {
+  FileRig rig;
+  auto body = [](Env& env, FileRig* of) -> Task<Status> {
+    CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await of->files.open_upload("/f", 0, seconds(1)));
+    StoreOptions options;
+    UploadRun run(env, of->files, of->holders, opened, options);
+    auto chunk = chunker::pack(chunker::ChunkDraft::copy_of(random_bytes(2000, 1)), chunker::PackOrder());
+    const ChunkId id = chunk.id;
+    Status added = co_await run.add(std::move(chunk));
+    if (added.ok()) added = co_await sleep_for(env, seconds(90));
+    auto record = co_await of->chunk_records.get(id, seconds(1));
+    co_await run.stop();
+    if (!added.ok()) co_return added;
+    if (!record.ok() || !record->has_value()) co_return Code::not_found;
+    co_return Status();
+  };
+  EXPECT(rig.world.run(rig.machine, body, &rig).ok());
 }

@@ -224,3 +224,48 @@ TEST_CASE("nobody wants so many copies any more: the wish goes down to the stron
 }
 
 }  // namespace vortex::node
+
+TEST_CASE("a receipt for a copy that was just dropped as a stray counts for nothing") {
+  FileRig rig;
+  ChunkId chunk;
+  chunk.bytes[0] = 9;
+  const NodeId node = MemoryHolders::id(1);
+  auto drop = [](Env&, FileRig* of, ChunkId id, NodeId holder) -> Task<Status> {
+    ChunkRecords::Known nothing;
+    co_return co_await of->chunk_records.drop_stray(id, nothing, holder, CopyNumber(1, 5), seconds(1));
+  };
+  REQUIRE(rig.world.run(rig.machine, drop, &rig, chunk, node).ok());
+  rig.look(seconds(1), true);
+  StoredCopies stored;
+  stored.chunk = chunk;
+  Receipt receipt;
+  receipt.chunk = chunk;
+  receipt.node = node;
+  receipt.durable = true;
+  receipt.copy = CopyNumber(1, 5);
+  stored.receipts.push_back(receipt);
+  auto record = [](Env&, FileRig* of, StoredCopies copies) -> Task<Status> {
+    Upload terms;
+    CO_ASSIGN_OR_RETURN(UploadName upload, co_await of->chunk_records.open_upload(Id(), terms, seconds(1)));
+    co_return co_await of->chunk_records.add_copies(std::move(copies), upload, 1, seconds(1));
+  };
+  EXPECT(rig.world.run(rig.machine, record, &rig, stored).is(Code::too_few_nodes));
+  // A newer copy is another matter.
+  stored.receipts[0].copy = CopyNumber(1, 6);
+  EXPECT(rig.world.run(rig.machine, record, &rig, stored).ok());
+}
+
+TEST_CASE("what is left of a dropped stray goes after the grace") {
+  FileRig rig;
+  ChunkId chunk;
+  chunk.bytes[0] = 9;
+  auto drop = [](Env&, FileRig* of, ChunkId id) -> Task<Status> {
+    ChunkRecords::Known nothing;
+    co_return co_await of->chunk_records.drop_stray(id, nothing, MemoryHolders::id(1), CopyNumber(1, 5), seconds(1));
+  };
+  REQUIRE(rig.world.run(rig.machine, drop, &rig, chunk).ok());
+  rig.look(seconds(1), true);
+  EXPECT_EQ(rig.audit().chunks, 1);
+  rig.look(std::chrono::hours(2), true);
+  EXPECT_EQ(rig.audit().chunks, 0);
+}

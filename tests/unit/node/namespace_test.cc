@@ -238,3 +238,109 @@ TEST_CASE("a caller reaches what his key lets him reach, also through links") {
   auto made = rig.run([&](Env&) { return rig.names.mkdir(caller, "/mine/d", Attributes(), Change()); });
   EXPECT(made.is(Code::permission_denied));
 }
+
+namespace {
+
+Caller with_rules(std::vector<AccessRule> rules) {
+  Caller caller;
+  caller.name = "somebody";
+  caller.rights = std::make_shared<const Rights>(std::move(rules));
+  return caller;
+}
+
+}  // namespace
+
+TEST_CASE("what is in a drop box is not taken out by a link or a new name") {
+  TreeRig rig;
+  for (const char* directory : {"/inbox", "/inbox/d", "/mine", "/inbox/open"}) REQUIRE(rig.mkdir(directory).ok());
+  for (const char* file : {"/inbox/secret", "/inbox/d/deep", "/inbox/open/f"}) REQUIRE(rig.put(file, "s").ok());
+  Caller caller =
+      with_rules({*parse_access_rule("w:/inbox"), *parse_access_rule("rw:/mine"), *parse_access_rule("r:/inbox/open"),
+                  *parse_access_rule("w:/box"), *parse_access_rule("r:/box/d/deep")});
+  auto rename = [&](const char* from, const char* to) {
+    return rig.run([&](Env&) { return rig.names.rename(caller, from, to, RenameOptions(), Change()); });
+  };
+  auto link = [&](const char* from, const char* to) {
+    return rig.run([&](Env&) { return rig.names.link(caller, from, to, Change()); });
+  };
+  EXPECT(link("/inbox/secret", "/mine/s").is(Code::permission_denied));
+  EXPECT(rename("/inbox/secret", "/mine/s").is(Code::permission_denied));
+  EXPECT(rename("/inbox/d", "/mine/d").is(Code::permission_denied));
+  // Below the place where it would be something may be read.
+  EXPECT(rename("/inbox/d", "/inbox/open").is(Code::permission_denied));
+  REQUIRE(rig.mkdir("/box").ok());
+  EXPECT(rename("/inbox/d", "/box/d").is(Code::permission_denied));
+  EXPECT(rename("/inbox/d", "/box/e").ok());
+  EXPECT(rename("/inbox/secret", "/inbox/other").ok());
+  EXPECT(link("/inbox/open/f", "/mine/f").ok());
+}
+
+TEST_CASE("making a directory with all above shows nothing that may not be read") {
+  TreeRig rig;
+  for (const char* directory : {"/secret", "/secret/hr", "/mine", "/drop", "/drop/there", "/shown"})
+    REQUIRE(rig.mkdir(directory).ok());
+  REQUIRE(rig.put("/secret/file", "s").ok());
+  Caller caller = with_rules({*parse_access_rule("rw:/mine"), *parse_access_rule("w:/drop"),
+                              *parse_access_rule("r:/shown"), *parse_access_rule("rw:/deep/er")});
+  auto make = [&](const char* path) {
+    return rig.run([&](Env&) { return rig.names.mkdir_all(caller, path, Attributes(), Change()); });
+  };
+  for (const char* path : {"/secret", "/secret/hr", "/secret/file", "/secret/none", "/none", "/secret/hr/x"})
+    EXPECT(make(path).is(Code::permission_denied));
+  REQUIRE(rig.run([&](Env&) { return rig.names.symlink(rig.root, "/secret/hr", "/mine/link", Attributes(), Change()); })
+              .ok());
+  EXPECT(make("/mine/link").is(Code::permission_denied));
+  EXPECT(make("/mine/link/below").is(Code::permission_denied));
+  EXPECT(make("/mine/a/b").ok());
+  EXPECT(make("/mine/a/b").ok());
+  EXPECT(make("/drop/there").ok());
+  EXPECT(make("/shown").ok());
+  EXPECT(make("/deep/er").is(Code::permission_denied));
+  REQUIRE(rig.mkdir("/deep").ok());
+  EXPECT(make("/deep/er/x").ok());
+}
+
+TEST_CASE("a change of a directory that has a name is executed once") {
+  TreeRig rig;
+  REQUIRE(rig.mkdir("/d").ok());
+  AttributeChange add;
+  Xattr xattr;
+  xattr.name = "user.n";
+  add.xattrs.push_back(xattr);
+  add.xattrs_new = true;
+  Change named;
+  named.operation.emplace();
+  named.operation->fill(7);
+  auto set = [&] { return rig.run([&](Env&) { return rig.names.set(rig.root, "/d", Follow::yes, add, named); }); };
+  REQUIRE(set().ok());
+  named.again = true;
+  EXPECT(set().ok());
+  named.operation->fill(8);
+  EXPECT(set().is(Code::exists));
+}
+
+TEST_CASE("the removal of a tree is executed once: what comes in its place stays") {
+  TreeRig rig;
+  REQUIRE(rig.mkdir("/d").ok());
+  REQUIRE(rig.put("/d/f", "x").ok());
+  Change named;
+  named.operation.emplace();
+  named.operation->fill(7);
+  auto remove = [&] { return rig.run([&](Env&) { return rig.names.remove_tree(rig.root, "/d", 100, named); }); };
+  auto first = remove();
+  REQUIRE(first.ok());
+  EXPECT(first->done);
+  EXPECT_EQ(first->entries, 2);
+  named.again = true;
+  auto second = remove();
+  REQUIRE(second.ok());
+  EXPECT(second->done);
+  REQUIRE(rig.mkdir("/d").ok());
+  REQUIRE(remove().ok());
+  EXPECT(rig.stat("/d").ok());
+  named.operation->fill(8);
+  REQUIRE(remove().ok());
+  EXPECT(rig.stat("/d").is(Code::not_found));
+  named.operation->fill(9);
+  EXPECT(remove().is(Code::not_found));
+}

@@ -1,4 +1,7 @@
 // The races for which there are uploads, receipts and copy numbers.
+#include <algorithm>
+
+#include "chunker/pack.h"
 #include "tests/unit/node/file_rig.h"
 
 using namespace vortex;
@@ -231,13 +234,138 @@ TEST_CASE("two stores of the same bytes and a delete in between leave the other 
   EXPECT_EQ(rig.audit().unsettled, 0);
 }
 
-TEST_CASE("bytes that nobody has checked are not shared with another key") {
+TEST_CASE("copies that nobody has compared with the id are not shared with another key") {
   StoredCopies stored;
   stored.stored_by.bytes[0] = 1;
-  auto record = with_copies(std::nullopt, stored, 0);
+  Receipt receipt;
+  receipt.durable = true;
+  receipt.node.bytes[0] = 1;
+  receipt.copy = CopyNumber(1, 5);
+  stored.receipts.push_back(receipt);
+  auto record = with_copies(std::nullopt, stored, 1);
   REQUIRE(record.ok());
+  EXPECT(!record->checked);
+  EXPECT(with_copies(*record, stored, 1).ok());
   stored.stored_by.bytes[0] = 2;
-  EXPECT(with_copies(*record, stored, 0).is(Code::permission_denied));
+  EXPECT(with_copies(*record, stored, 1).is(Code::permission_denied));
   record->checked = true;
-  EXPECT(with_copies(*record, stored, 0).ok());
+  EXPECT(with_copies(*record, stored, 1).is(Code::permission_denied));
+  stored.receipts[0].checked = true;
+  EXPECT(with_copies(*record, stored, 1).ok());
+  auto anew = with_copies(std::nullopt, stored, 1);
+  REQUIRE(anew.ok());
+  EXPECT(anew->checked);
+}
+
+namespace {
+
+// Stores one chunk of these bytes as somebody else, with copies on these nodes; the bytes on the last ones are others.
+Status plant(FileRig& rig, const chunker::StoredChunk& chunk, std::size_t true_ones, std::size_t false_ones,
+             StoredCopies* also = nullptr) {
+  auto body = [](Env&, FileRig* of, const chunker::StoredChunk* of_chunk, std::size_t sound, std::size_t planted,
+                 StoredCopies* out) -> Task<Status> {
+    StoredCopies stored;
+    stored.chunk = of_chunk->id;
+    stored.stored_by.bytes[0] = 77;
+    const chunker::StoredChunk wrong =
+        chunker::pack(chunker::ChunkDraft::copy_of(random_bytes(4096, 99)), chunker::PackOrder());
+    for (std::size_t number = 1; number <= sound + planted; ++number) {
+      NodeId node = MemoryHolders::id(number);
+      Buffer bytes = number <= sound ? of_chunk->stored : wrong.stored;
+      CO_ASSIGN_OR_RETURN(Receipt staged, co_await of->holders.put(node, stored.chunk, 0, bytes, seconds(1)));
+      std::vector<Receipt> one(1, std::move(staged));
+      CO_ASSIGN_OR_RETURN(std::vector<Receipt> durable, co_await of->holders.sync(node, one, seconds(1)));
+      stored.receipts.push_back(durable.at(0));
+    }
+    Upload terms;
+    terms.stored_by = stored.stored_by;
+    CO_ASSIGN_OR_RETURN(UploadName upload, co_await of->chunk_records.open_upload(Id(), terms, seconds(1)));
+    stored.stored_size = stored.receipts[0].length;
+    if (out) *out = stored;
+    co_return co_await of->chunk_records.add_copies(std::move(stored), upload, 1, seconds(1));
+  };
+  return rig.world.run(rig.machine, body, &rig, &chunk, true_ones, false_ones, also);
+}
+
+std::size_t sound_copies(FileRig& rig, const ChunkId& chunk) {
+  std::size_t sound = 0;
+  for (const Holder& holder : rig.record(chunk).holders) {
+    const auto& copies = rig.holders.all().at(holder.node).copies;
+    auto copy = copies.find(chunk);
+    if (copy != copies.end() && is_chunk(chunk, copy->second.form, copy->second.stored.view())) ++sound;
+  }
+  return sound;
+}
+
+}  // namespace
+
+TEST_CASE("false copies that somebody recorded before count for nothing when the true bytes are stored") {
+  FileRig rig;
+  const ByteVector content = random_bytes(4096, 1);
+  const chunker::StoredChunk chunk = chunker::pack(chunker::ChunkDraft::copy_of(content), chunker::PackOrder());
+  REQUIRE(plant(rig, chunk, 1, 3).ok());
+  REQUIRE(rig.store("/f", content).ok());
+  EXPECT_GE(sound_copies(rig, chunk.id), 2);
+  EXPECT_EQ(rig.record(chunk.id).holders.size(), sound_copies(rig, chunk.id));
+  EXPECT(rig.record(chunk.id).checked);
+  EXPECT(*rig.fetch("/f") == content);
+}
+
+TEST_CASE("nobody adds false copies to a chunk that others use") {
+  FileRig rig;
+  const ByteVector content = random_bytes(4096, 1);
+  const chunker::StoredChunk chunk = chunker::pack(chunker::ChunkDraft::copy_of(content), chunker::PackOrder());
+  REQUIRE(rig.store("/f", content).ok());
+  rig.settle();
+  std::vector<NodeId> holders;
+  for (const Holder& holder : rig.record(chunk.id).holders) holders.push_back(holder.node);
+  REQUIRE_EQ(holders.size(), 3);
+  // The one that has none yet.
+  auto body = [](Env&, FileRig* of, ChunkId id, std::vector<NodeId> has) -> Task<Status> {
+    NodeId free = MemoryHolders::id(1);
+    for (std::size_t number = 1; std::ranges::find(has, free) != has.end(); ++number) free = MemoryHolders::id(number);
+    const chunker::StoredChunk wrong =
+        chunker::pack(chunker::ChunkDraft::copy_of(random_bytes(4096, 99)), chunker::PackOrder());
+    CO_ASSIGN_OR_RETURN(Receipt staged, co_await of->holders.put(free, id, 0, wrong.stored, seconds(1)));
+    std::vector<Receipt> one(1, std::move(staged));
+    StoredCopies stored;
+    stored.chunk = id;
+    CO_ASSIGN_OR_RETURN(stored.receipts, co_await of->holders.sync(free, one, seconds(1)));
+    Upload terms;
+    terms.stored_by.bytes[0] = 77;
+    CO_ASSIGN_OR_RETURN(UploadName upload, co_await of->chunk_records.open_upload(Id(), terms, seconds(1)));
+    std::vector<StoredCopies> copies(1, stored);
+    co_return co_await of->service.add_copies(upload, std::move(copies), seconds(1));
+  };
+  EXPECT(rig.world.run(rig.machine, body, &rig, chunk.id, holders).is(Code::too_few_nodes));
+  EXPECT_EQ(rig.record(chunk.id).holders.size(), 3);
+}
+
+TEST_CASE("size, form and code of a chunk are the holders' word") {
+  FileRig rig;
+  auto store = [](Env&, FileRig* of, bool coded) -> Task<Status> {
+    const chunker::StoredChunk chunk =
+        chunker::pack(chunker::ChunkDraft::copy_of(random_bytes(4096, 5)), chunker::PackOrder());
+    CO_ASSIGN_OR_RETURN(OpenedUpload opened, co_await of->service.open_upload(of->root, "/f", 0, seconds(1)));
+    StoredCopies stored;
+    stored.chunk = chunk.id;
+    stored.stored_size = UINT32_MAX;
+    stored.form = kFormSealed;
+    if (coded) stored.code.data = 4;
+    if (coded) stored.code.parity = 2;
+    for (std::size_t number = 1; number <= 3; ++number) {
+      NodeId node = MemoryHolders::id(number);
+      CO_ASSIGN_OR_RETURN(Receipt staged, co_await of->holders.put(node, chunk.id, 0, chunk.stored, seconds(1)));
+      std::vector<Receipt> one(1, std::move(staged));
+      CO_ASSIGN_OR_RETURN(std::vector<Receipt> durable, co_await of->holders.sync(node, one, seconds(1)));
+      stored.receipts.push_back(durable.at(0));
+    }
+    std::vector<StoredCopies> copies(1, stored);
+    CO_RETURN_IF_ERROR(co_await of->service.add_copies(opened.upload, std::move(copies), seconds(1)));
+    CO_ASSIGN_OR_RETURN(std::optional<ChunkRecord> record, co_await of->chunk_records.get(chunk.id, seconds(1)));
+    if (!record || record->stored_size != chunk.stored.size() || record->form != 0) co_return Code::damaged;
+    co_return Status();
+  };
+  EXPECT(rig.world.run(rig.machine, store, &rig, true).is(Code::unsupported));
+  EXPECT(rig.world.run(rig.machine, store, &rig, false).ok());
 }
