@@ -38,7 +38,8 @@ struct TokenTerms {
   TokenTerms() {}
 };
 
-// Every method is linearizable: a key that was revoked opens no door any more. A token that has run out is remembered
+// Every method is linearizable: a key that was revoked opens no door any more; who is inside is sent away by the node's
+// KeyWatch. A token that has run out is remembered
 // until it is revoked, so that whoever comes with it hears why.
 class AccessBook {
  public:

@@ -10,7 +10,8 @@ Task<void> KeyWatch::run() {
   while (true) {
     Status slept = co_await sleep_for(env_, kKeyWatchEvery);
     if (!slept.ok()) co_return;
-    for (const std::string& key : keys_()) {
+    const std::set<std::string> here = keys_();
+    for (const std::string& key : here) {
       auto found = co_await book_.find_key(key, kLookPatience);
       if (found.is(Code::cancelled)) co_return;
       // What cannot be looked up now is asked again the next time.
