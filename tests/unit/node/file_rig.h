@@ -169,7 +169,7 @@ struct FileRig {
   std::map<dht::PartitionNumber, SurveyPlace> looked;
   std::vector<RepairNeed> needs;  // of the last look
   Caller root = Caller::root();
-  std::size_t durable = 3;  // nodes that have an acknowledged name
+  std::size_t durable = 2;  // nodes that have an acknowledged name
 };
 
 ByteVector random_bytes(std::size_t size, std::uint64_t seed);
