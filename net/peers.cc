@@ -105,7 +105,7 @@ Status Peers::begin_connecting(Peer& peer, Purpose purpose) {
     Error error(link.error.code(), std::string(link.error.message()));
     return std::move(error).with_retry_after(static_cast<std::uint32_t>(wait));
   }
-  if (links_ + dialling_ >= kLinksMax && !make_place())
+  if (links_ + dialling_ >= switchboard_.limits.links && !make_place())
     return Error(Code::busy, "too many connections are in use").with_retry_after(kBusyRetryMs);
   link.busy = true;
   ++dialling_;
@@ -262,7 +262,7 @@ void Peers::forget_unused(Instant now) {
 
 // The connection that was idle for the longest time goes. False when none is idle: then there is no room for another.
 bool Peers::make_place() {
-  if (links_ + dialling_ >= kLinksMax + kLinksClosingMax) return false;
+  if (links_ + dialling_ >= switchboard_.limits.links + kLinksClosingMax) return false;
   Link* oldest = nullptr;
   std::size_t open = 0;
   for (auto& [key, peer] : peers_)
@@ -273,7 +273,7 @@ bool Peers::make_place() {
       if (!oldest || link.channel->last_used() < oldest->channel->last_used()) oldest = &link;
     }
   // Enough are on their way out.
-  if (open + dialling_ < kLinksMax) return true;
+  if (open + dialling_ < switchboard_.limits.links) return true;
   if (!oldest) return false;
   oldest->ours = true;
   oldest->channel->close(Error(Code::closed, "making place"));

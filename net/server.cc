@@ -43,7 +43,7 @@ Task<void> Server::accept_loop() {
 }
 
 void Server::welcome(std::unique_ptr<Connection> connection) {
-  if (handshakes_.size() >= kHandshakesMax && !make_place()) return;
+  if (handshakes_.size() >= switchboard_.limits.handshakes && !make_place()) return;
   Door::Host& host = door_.arrive(connection->peer().host);
   Place place = handshakes_.emplace(handshakes_.end(), host, door_.knows(host), dismissals_ever_);
   tasks_.spawn(serve(std::move(connection), place), place->task);
@@ -103,7 +103,8 @@ Task<void> Server::keep(Secured secured, std::optional<Error> unwelcome) {
   std::string host = secured.peer.address.host;
   Channel channel(switchboard_, std::move(secured));
   bool guest = channel.peer().role != Role::member;
-  if (!unwelcome && (channels_.size() >= kNodeConnectionsMax || (guest && guests_ >= kGuestConnectionsMax)))
+  const ConnectionLimits& limits = switchboard_.limits;
+  if (!unwelcome && (channels_.size() >= limits.accepted || (guest && guests_ >= limits.guests)))
     unwelcome = Error(Code::busy, "too many connections");
   if (unwelcome) {
     channel.close(std::move(*unwelcome));

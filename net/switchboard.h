@@ -8,7 +8,7 @@
 
 #include "base/env.h"
 #include "base/metrics.h"
-#include "net/limits.h"
+#include "net/connection_limits.h"
 #include "net/member_hosts.h"
 #include "net/method.h"
 
@@ -110,6 +110,7 @@ class Switchboard {
 
   Env& env;
   const Dispatcher& dispatcher;
+  ConnectionLimits limits;  // may be lowered before the first connection
   Load load;
   MemberHosts member_hosts;
   NetMetrics metrics;

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "dht/members/member.h"
 #include "dht/partition/key_space.h"
+#include "net/connection_limits.h"
 #include "net/secure_handshaker.h"
 #include "node/files/policy.h"
 
@@ -49,6 +50,9 @@ struct NodeOptions {
   Duration evict_after = std::chrono::minutes(10);
   // So long a chunk stays that nobody refers to any more.
   Duration reclaim_grace = std::chrono::hours(1);
+
+  // No setting of people's: what the process may open decides.
+  net::ConnectionLimits connections;
 
   NodeOptions();
 };

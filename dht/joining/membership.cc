@@ -53,6 +53,7 @@ Membership::Membership(Env& env, net::Dispatcher& dispatcher, MembershipOptions 
       kademlia_(env, peers_, Contact{state_.identity.id(), Address()}, kademlia_options(directory_)),
       saved_event_(env.loop()),
       tasks_(env.loop()) {
+  board_.limits = options_.connections;
   auto join = [this](net::Context context, net::JoinRequest request) {
     return serve_join(std::move(context), std::move(request));
   };

@@ -44,6 +44,7 @@ struct MembershipOptions {
   Duration evict_after = std::chrono::minutes(10);
   // How many others the node remembers for its next start.
   std::size_t contacts_max = 64;
+  net::ConnectionLimits connections;
 
   MembershipOptions() {}
 };

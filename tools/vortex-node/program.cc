@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <ostream>
 
@@ -10,7 +11,6 @@
 #include "base/real/runner.h"
 #include "base/real/signals.h"
 #include "base/task_group.h"
-#include "net/limits.h"
 #include "node/node.h"
 #include "tools/cli/version.h"
 #include "tools/vortex-node/log_file.h"
@@ -24,18 +24,21 @@ namespace {
 
 constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
-// All connections that a node may have by its limits.
-constexpr std::size_t kConnections = kNodeConnectionsMax + net::kLinksMax + net::kLinksClosingMax + net::kHandshakesMax;
+// For everything that is no connection; half of all, where there are fewer than twice as many.
 constexpr std::size_t kOpenFiles = 1024;
 
-void get_descriptors(Log& log) {
-  std::size_t descriptors = raise_descriptors_max(kConnections + kOpenFiles);
-  if (descriptors >= kConnections + kOpenFiles) {
+net::ConnectionLimits get_descriptors(Log& log) {
+  net::ConnectionLimits limits;
+  std::size_t wanted = limits.total() + kOpenFiles;
+  std::size_t descriptors = raise_descriptors_max(wanted);
+  if (descriptors >= wanted) {
     log.info("node", "descriptors for all files and connections", Field("descriptors", descriptors));
-    return;
+    return limits;
   }
-  log.warn("node", "too few descriptors for all the connections there may be: the system's limit of open files is low",
-           Field("descriptors", descriptors), Field("connections", kConnections));
+  limits = net::ConnectionLimits::within(descriptors - std::min(kOpenFiles, descriptors / 2));
+  log.warn("node", "fewer connections than there might be: the system's limit of open files is low",
+           Field("descriptors", descriptors), Field("wanted", wanted), Field("connections", limits.total()));
+  return limits;
 }
 
 // Waits for a signal that ends the process. Others are dealt with.
@@ -113,7 +116,7 @@ int run_node_program(const std::vector<std::string>& arguments, std::ostream& ou
   real.log_sink = &sink;
   real.log_level = settings->log_level;
   Runner runner(real);
-  get_descriptors(runner.env().log());
+  settings->node.connections = get_descriptors(runner.env().log());
   int status = runner.run_without_signals(live(runner.env(), *settings, log_file ? &*log_file : nullptr, out, err));
   runner.env().log().flush_suppressed();
   return status;

@@ -186,6 +186,50 @@ TEST_CASE("clients fill their share of the connections, and members still come i
   EXPECT(world.run(other, body).ok());
 }
 
+TEST_CASE("connections are as many as the process may open, in their proportions") {
+  ConnectionLimits all;
+  EXPECT_EQ(ConnectionLimits::within(all.total()).total(), all.total());
+  EXPECT_EQ(ConnectionLimits::within(all.total() * 10).accepted, all.accepted);
+  for (std::size_t most : {512u, 1000u, 5000u}) {
+    ConnectionLimits limits = ConnectionLimits::within(most);
+    EXPECT_LE(limits.total(), most);
+    EXPECT_GT(limits.total(), most * 9 / 10 - kLinksClosingMax);
+    EXPECT_EQ(limits.guests, limits.accepted / 2);
+    EXPECT_GE(limits.accepted, limits.links);
+  }
+  EXPECT_EQ(ConnectionLimits::within(0).accepted, 16);
+}
+
+TEST_CASE("a node whose limits are low refuses beyond them, and calls no more peers than it may") {
+  World world(3);
+  Machine& node = world.add_machine();
+  Machine& other = world.add_machine();
+  start_node(node);
+  start_node(other);
+  node.as<NetProgram>().board.limits = ConnectionLimits::within(0);
+  other.as<NetProgram>().board.limits.links = 2;
+  std::vector<Machine*> more;
+  for (int i = 0; i < 20; ++i) {
+    more.push_back(&world.add_machine());
+    start_node(*more.back());
+  }
+  auto ask = [](NetProgram* from, Machine* to) { return from->peers.call<Echo>(target_of(*to), echo_request("hm")); };
+  std::size_t served = 0, refused = 0;
+  for (Machine* one : more) {
+    auto body = [&](Env&) { return ask(&one->as<NetProgram>(), &node); };
+    auto answer = world.run(*one, body);
+    ++(answer.ok() ? served : refused);
+    if (!answer.ok()) EXPECT(answer.is(Code::busy));
+  }
+  EXPECT_EQ(served, 16);
+  EXPECT_EQ(refused, 4);
+  for (Machine* one : more) {
+    auto body = [&](Env&) { return ask(&other.as<NetProgram>(), one); };
+    EXPECT(world.run(other, body).ok());
+    EXPECT_LE(other.as<NetProgram>().peers.connections(), 2 + kLinksClosingMax);
+  }
+}
+
 TEST_CASE("a node that is no longer one of us is let go also where it was called by its address") {
   World world(2);
   Machine& a = world.add_machine();
