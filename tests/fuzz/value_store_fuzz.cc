@@ -106,7 +106,7 @@ ByteVector index_from(Input& in) {
   head.number = 1;
   head.store = kStore;
   head.epoch = in.byte();
-  head.next_segment = in.number();
+  head.next_segment = in.number() % 1'000'000;  // one that has used up its numbers rightly refuses to put
   std::uint32_t index = 0;
   add_block(out, 1, 1, encode(head), index++);
   CheckpointEnd end;
