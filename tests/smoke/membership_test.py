@@ -168,7 +168,10 @@ class Test:
             status = late.ends(30)
             if status != REFUSED:
                 raise Failure(f"with a token that is {why} a node ended with {status}: {late.last_words()}")
+        # It must hand on its votes, or whoever dies next takes the rest of a group with it.
         self.vortex(at, "drain", guest.id)
+        self.wait(lambda: self.votes(at, guest) == 0, "a drained node hands on its votes")
+        self.wait_complete(at, 3)
         guest.end(signal.SIGTERM)
         self.vortex(at, "evict", guest.id)
         print("tokens run out, are used up and are revoked")
