@@ -222,11 +222,14 @@ Task<Result<OpenedUpload>> FileService::open_upload(Caller caller, std::string p
 }
 
 Task<Status> FileService::add_copies(UploadName upload, std::vector<StoredCopies> copies, Duration timeout) {
-  for (StoredCopies& stored : copies) {
-    for (const Receipt& receipt : stored.receipts)
-      if (!sealer_.sealed(receipt)) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
-    CO_RETURN_IF_ERROR(take_facts(stored));
+  auto sealed = [this](const Receipt& receipt) { return sealer_.sealed(receipt); };
+  auto all_sealed = [&sealed](const StoredCopies& stored) { return std::ranges::all_of(stored.receipts, sealed); };
+  // When the cluster's secret changes, a holder may know the new one a moment before this node does.
+  for (int tries = 0; !std::ranges::all_of(copies, all_sealed); ++tries) {
+    if (tries == kSealTries) co_return Error(Code::invalid_argument, "a receipt that no member has sealed");
+    CO_RETURN_IF_ERROR(co_await sleep_for(env_, kSealPause));
   }
+  for (StoredCopies& stored : copies) CO_RETURN_IF_ERROR(take_facts(stored));
   CO_ASSIGN_OR_RETURN(Upload terms, co_await chunks_.open_upload_record(upload, timeout));
   kill_point(env_, kill_points::kAddingCopies);
   Status status;
