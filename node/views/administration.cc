@@ -113,10 +113,20 @@ Task<Status> Views::check_eviction(NodeId id, Instant deadline) {
   co_return Status();
 }
 
+// Where a leader has just died, another is there within seconds.
+Task<Status> Views::wait_for_eviction(NodeId id, Instant deadline) {
+  constexpr Duration kLookAgain = milliseconds(500);
+  while (true) {
+    Status may = co_await check_eviction(id, deadline);
+    if (!may.is(Code::busy) || env_.now() + kLookAgain >= deadline) co_return may;
+    CO_RETURN_IF_ERROR(co_await sleep_for(env_, kLookAgain));
+  }
+}
+
 Task<Result<net::SetStandingResponse>> Views::set_standing(net::SetStandingRequest request, Duration timeout) {
   Instant deadline = env_.now() + timeout;
   if (request.standing == dht::Standing::evicted && !request.force)
-    CO_RETURN_IF_ERROR(co_await check_eviction(request.id, env_.now() + timeout / 2));
+    CO_RETURN_IF_ERROR(co_await wait_for_eviction(request.id, env_.now() + timeout / 2));
   net::SetStandingResponse response;
   auto deciding = membership_.decide(request.id, request.standing, deadline - env_.now());
   CO_ASSIGN_OR_RETURN(response.member, co_await std::move(deciding));

@@ -32,6 +32,7 @@ class Views {
 
   // `precondition_failed` where partitions would be lost with the node, `busy` where that cannot be told.
   Task<Status> check_eviction(NodeId id, Instant deadline);
+  Task<Status> wait_for_eviction(NodeId id, Instant deadline);
   Task<Result<net::SetStandingResponse>> set_standing(net::SetStandingRequest request, Duration timeout);
   Task<Result<net::CreateTokenResponse>> create_token(net::CreateTokenRequest request, Duration timeout);
   Task<Result<net::ListTokensResponse>> list_tokens(Duration timeout);
