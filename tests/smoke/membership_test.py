@@ -124,12 +124,18 @@ class Test:
     def wait_complete(self, at, voters):
         """Every partition has so many voters, so that nobody is needed in particular."""
 
-        def complete():
-            told = self.vortex(at, "partitions", check=False)
-            full = [p for p in (told or {}).get("partitions", []) if sum(m["voter"] for m in p["members"]) >= voters]
-            return len(full) == PARTITIONS
+        incomplete = []
 
-        self.wait(complete, f"every partition has {voters} voters")
+        def complete():
+            told = (self.vortex(at, "partitions", check=False) or {}).get("partitions", [])
+            incomplete[:] = [p for p in told if sum(m["voter"] for m in p["members"]) < voters]
+            return len(told) == PARTITIONS and not incomplete
+
+        try:
+            self.wait(complete, f"every partition has {voters} voters")
+        except Failure:
+            print("not complete:", incomplete)
+            raise
 
     def run(self):
         a, b, c, d = (self.node(name) for name in "abcd")
@@ -205,6 +211,9 @@ class Test:
 
     def disk_is_lost(self, node, other, members):
         before = node.id
+        # It is drained. The creator's votes and its own must be others' before its disk goes, or groups lose two of three.
+        self.wait(lambda: self.votes(other, node) == 0, "a drained node hands on its votes")
+        self.wait_complete(other, 3)
         node.end()
         shutil.rmtree(node.data)
         node.start("--join", self.vortex(other, "token", "create")["token"])
