@@ -113,14 +113,15 @@ void Committer::failed_write(const Error& error) {
   CompletionList failed;
   failed.take_all(writing_->waiting);
   failed.take_all(filling_->waiting);
+  const bool note_alone = failed.empty();
   failed.take_all(queue_);
   end_.place = writing_->group.place();
   end_.remains = true;
   restart(*filling_, end_.place);
   // Those that wait for room behind a note that cannot be written would wait for ever.
-  if (failed.empty()) refuse_waiting(error);
+  if (note_alone) refuse_waiting(error);
   // And when that was the last one, there is nothing left to end with.
-  if (failed.empty() && closing_) fail(Error(error).in("wal: the last note"));
+  if (note_alone && closing_) fail(Error(error).in("wal: the last note"));
   failed.finish(Error(error).in("wal: writing"));
   admit();
 }
